@@ -1,0 +1,27 @@
+"""Train a zoo of image classifiers on Ray, compare them fairly, vote the best, test once."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pneumoray.bundle import load as load_bundle
+    from pneumoray.stages.train import train_all
+    from pneumoray.stages.vote import ensemble
+
+__all__ = ["ensemble", "load_bundle", "train_all"]
+__version__ = "0.1.0"
+
+_WHERE = {
+    "train_all": ("pneumoray.stages.train", "train_all"),
+    "ensemble": ("pneumoray.stages.vote", "ensemble"),
+    "load_bundle": ("pneumoray.bundle", "load"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import Ray, MLflow and torch only when something that needs them is asked for."""
+    if name not in _WHERE:
+        raise AttributeError(f"module 'pneumoray' has no attribute {name!r}")
+    import importlib
+
+    module, attribute = _WHERE[name]
+    return getattr(importlib.import_module(module), attribute)

@@ -1,0 +1,186 @@
+"""What is odd about a data set: Findings, by what has to be done about them."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
+
+import numpy as np
+import pandas as pd
+
+from pneumoray.data.manifest import Finding, Manifest, matched_patients
+from pneumoray.data.split import is_val_usable, regroup
+
+SEVERITIES = ("fix", "handled", "note")  # the order in which they are told
+IMBALANCE = 2.0  # times as many images in the largest class as in the smallest
+FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".bmp": "BMP", ".tif": "TIFF"}
+FORMATS |= {".tiff": "TIFF", ".webp": "WEBP"}
+
+
+def audit(manifest: Manifest, findings: Sequence[Finding] = ()) -> list[Finding]:
+    """All findings about a manifest that was read and still has its given splits, `fix` first.
+
+    `findings` are those of the listing and of the reading; they are part of the answer.
+    """
+    images = manifest.images
+    joined = regroup(manifest).images  # identical images in one group
+    found = list(findings)
+    found += _duplicates(images, manifest.classes)
+    found += _across_splits(images, joined)
+    found += _classes(joined, manifest.classes)
+    found += _patients(manifest)
+    found += _validation(joined, manifest.classes)
+    found += _mixed(images)
+    return in_order(found)
+
+
+def in_order(findings: Iterable[Finding]) -> list[Finding]:
+    """What must be fixed first, what is only good to know last."""
+    return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
+
+
+def _duplicates(images: pd.DataFrame, classes: tuple[str, ...]) -> list[Finding]:
+    found = []
+    by_content = images.groupby("pixel_sha256", sort=False)
+    conflicting = images[by_content["label"].transform("nunique") > 1]
+    if len(conflicting):
+        first = conflicting[conflicting["pixel_sha256"] == conflicting["pixel_sha256"].iloc[0]]
+        names = " and ".join(f"{row.id} ({classes[row.label]})" for row in first[:2].itertuples())
+        message = (
+            f"{conflicting['pixel_sha256'].nunique()} images stand in several classes, such as "
+            f"{names}; decide for one label each and delete the other copies"
+        )
+        found.append(_finding("conflicting-labels", "fix", message, conflicting))
+    same_bytes = images[images["sha256"].duplicated(keep=False)]
+    if len(same_bytes):
+        message = (
+            f"{len(same_bytes)} files are copies of {same_bytes['sha256'].nunique()} images, byte "
+            f"by byte, such as {same_bytes['id'].iloc[0]}; copies share a group, so also a split"
+        )
+        found.append(_finding("duplicate", "handled", message, same_bytes))
+    same_pixels = images[by_content["sha256"].transform("nunique") > 1]
+    if len(same_pixels):
+        num_images = same_pixels["pixel_sha256"].nunique()
+        message = (
+            f"{len(same_pixels)} files differ in bytes but show {num_images}"
+            f" images, such as {same_pixels['id'].iloc[0]}; they share a group, so also a split"
+        )
+        found.append(_finding("same-pixels", "handled", message, same_pixels))
+    return found
+
+
+def _across_splits(images: pd.DataFrame, joined: pd.DataFrame) -> list[Finding]:
+    """Patients, and identical images of different patients, in more than one given split."""
+    found = []
+    trains = images["split"] != "test"
+    in_test = images["split"] == "test"
+    shared = set(joined["group"][trains]) & set(joined["group"][in_test])
+    if shared:
+        patients = set(images["group"][trains]) & set(images["group"][in_test])
+        rows = images[joined["group"].isin(shared)]
+        why = f"{len(patients)} patients" if patients else "no patient, but identical images"
+        message = (
+            f"{len(shared)} groups are both in the test split and outside it ({why}), such as "
+            f"{min(shared)}: the test would flatter; move each to one side, or pass --allow-leaks"
+        )
+        found.append(_finding("leak", "fix", message, rows))
+    straddling = set(joined["group"][images["split"] == "train"])
+    straddling &= set(joined["group"][images["split"] == "val"])
+    if straddling:
+        rows = images[joined["group"].isin(straddling) & trains]
+        message = (
+            f"{len(straddling)} groups are in train and in val, such as {min(straddling)}; "
+            "each is kept together when validation is split anew"
+        )
+        found.append(_finding("group-across-splits", "handled", message, rows))
+    return found
+
+
+def _classes(joined: pd.DataFrame, classes: tuple[str, ...]) -> list[Finding]:
+    found = []
+    counts = np.bincount(joined["label"], minlength=len(classes))
+    largest, smallest = int(counts.argmax()), int(counts.argmin())
+    outside_test, test = joined[joined["split"] != "test"], joined[joined["split"] == "test"]
+    if len(test) and (absent := [c for i, c in enumerate(classes) if i not in set(test["label"])]):
+        message = f"the given test split has no image of {', '.join(absent)}, so can't judge it"
+        found.append(Finding("untested-class", "note", message))
+    for label, name in enumerate(classes):
+        rows = outside_test[outside_test["label"] == label]
+        if len(rows) == 0:
+            message = (
+                f"class {name} has no readable image to train on; add some or delete the class"
+            )
+            found.append(Finding("empty-class", "fix", message))
+        elif rows["group"].nunique() == 1:
+            message = (
+                f"class {name} has one patient only ({rows['group'].iloc[0]}, {len(rows)} images), "
+                "who can't be in train and in validation; add patients"
+            )
+            found.append(_finding("one-patient", "fix", message, rows))
+    if counts[smallest] and counts[largest] / counts[smallest] >= IMBALANCE:
+        message = (
+            f"{classes[largest]} has {counts[largest] / counts[smallest]:.1f} times the images of "
+            f"{classes[smallest]} ({counts[largest]} and {counts[smallest]}); "
+            "accuracy alone misleads"
+        )
+        found.append(Finding("imbalance", "note", message))
+    return found
+
+
+def _patients(manifest: Manifest) -> list[Finding]:
+    images = manifest.images
+    unknown = images[images["patient"] == ""]
+    if matched_patients(manifest) == 0:
+        message = (
+            "no patient is known: the patient rule matches no file name, such as "
+            f"{images['id'].iloc[0]}; "
+            "write the study's rule, add a patient column, or pass --no-patients"
+        )
+        return [Finding("no-patients", "fix", message)]
+    if len(unknown):
+        message = (
+            f"{len(unknown)} of {len(images)} images have no known patient, such as "
+            f"{unknown['id'].iloc[0]}; each counts as a patient of its own"
+        )
+        return [_finding("unknown-patient", "note", message, unknown)]
+    return []
+
+
+def _validation(joined: pd.DataFrame, classes: tuple[str, ...]) -> list[Finding]:
+    val = joined[joined["split"] == "val"]
+    if len(val) == 0 or is_val_usable(val["label"], len(classes)):
+        return []
+    message = (
+        f"the given validation split has {len(val)} images, too few to choose models on; "
+        "it is merged into train and a new one is split off by patient"
+    )
+    return [Finding("small-validation", "handled", message)]
+
+
+def _mixed(images: pd.DataFrame) -> list[Finding]:
+    found = []
+    suffixes = images["id"].map(lambda name: PurePosixPath(name).suffix.lower())
+    expected = suffixes.map(FORMATS).fillna("")
+    disguised = images[(expected != images["format"]) & (expected != "") & (images["format"] != "")]
+    if len(disguised):
+        first = disguised.iloc[0]
+        message = (
+            f"{len(disguised)} files are of another type than their name says, such as "
+            f"{first['id']} ({first['format']}); they are read as what they are"
+        )
+        found.append(_finding("wrong-type", "handled", message, disguised))
+    sizes = images["width"].astype(str) + " x " + images["height"].astype(str)
+    if (num_sizes := sizes.nunique()) > 1:
+        area = images["width"] * images["height"]
+        message = (
+            f"images have {num_sizes} sizes, from {sizes.iloc[area.argmin()]} to "
+            f"{sizes.iloc[area.argmax()]} pixels; all are resized"
+        )
+        found.append(Finding("mixed-sizes", "note", message))
+    modes = images["mode"].value_counts()
+    if len(modes) > 1:
+        counts = ", ".join(f"{count} {mode}" for mode, count in modes.items())
+        found.append(Finding("mixed-modes", "note", f"images have several colour modes: {counts}"))
+    return found
+
+
+def _finding(kind: str, severity: str, message: str, rows: pd.DataFrame) -> Finding:
+    return Finding(kind, severity, message, tuple(rows["id"]))  # type: ignore[arg-type]

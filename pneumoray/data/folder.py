@@ -1,0 +1,181 @@
+"""An image folder or a CSV table becomes a Manifest: one row an image."""
+
+import os
+import posixpath
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from pneumoray.data.manifest import (
+    LISTED_COLUMNS,
+    OWN_COLUMNS,
+    Finding,
+    Manifest,
+    matched_patients,
+)
+from pneumoray.data.table import SPLIT_NAMES, list_table, stat_columns
+from pneumoray.errors import DataError
+
+__all__ = ["KERMANY_RULE", "OWN_COLUMNS", "Finding", "Manifest", "matched_patients", "scan"]
+
+# The collection numbers bacterial and viral patients each on their own, so the kind belongs to the
+# key: person1_bacteria and person1_virus are two children.
+KERMANY_RULE = r"^(person\d+_(?:bacteria|virus)|(?:NORMAL2-)?IM-\d+)"
+
+IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"))
+
+
+def scan(
+    data: Path, images: Path | None = None, patient_rule: str = KERMANY_RULE
+) -> tuple[Manifest, list[Finding]]:
+    """List the images of a folder (split/CLASS/ or CLASS/) or of a CSV table; nothing is decoded.
+
+    A table has the columns path (relative to `images`, by default the table's folder) and label,
+    optionally patient and split; its other columns travel along. `patient_rule` is a regular
+    expression; its first group, or its whole match, in the file name is the patient.
+    Raises DataError for data that can't be trained on: nothing there, one class, several labels.
+    """
+    try:
+        rule = re.compile(patient_rule)
+    except re.error as error:
+        raise DataError(
+            f"patient rule {patient_rule!r} is no regular expression ({error}); "
+            "write one whose first group is the patient, such as '^(p[0-9]+)_'"
+        ) from None
+    data = data.absolute()
+    try:
+        if data.is_dir():
+            root, table, findings = _list_folder(data)
+        elif data.is_file():
+            root, table, findings = list_table(data, (images or data.parent).absolute())
+        else:
+            raise DataError(
+                f"{data} does not exist; name an image folder or a CSV table with --data"
+            )
+    except OSError as error:
+        raise DataError(f"{error.filename} can't be read ({error.strerror}); check it") from None
+    if odd := [name for name in table["id"] if not name.isprintable()]:
+        raise DataError(f"{odd[0]!a} has unprintable characters in its name; rename the file")
+    classes = tuple(sorted(set(table["label"]), key=_class_order))
+    if len(classes) < 2:
+        raise DataError(
+            f"{data} has one class only ({classes[0]}); two or more are needed, "
+            "a folder or label each"
+        )
+    table = table.sort_values("id", kind="stable", ignore_index=True)
+    indices = {name: i for i, name in enumerate(classes)}
+    if "patient" not in table:
+        matches = [rule.search(posixpath.basename(name)) for name in table["id"]]
+        found = [match[1 if rule.groups else 0] if match else "" for match in matches]
+        table["patient"] = [patient or "" for patient in found]
+    table["label"] = table["label"].map(indices).astype("int64")
+    table["group"] = table["patient"].where(table["patient"] != "", table["id"])
+    extras = [name for name in table.columns if name not in OWN_COLUMNS]
+    return Manifest(table[[*LISTED_COLUMNS, *extras]], classes, str(root)), findings
+
+
+def _list_folder(data: Path) -> tuple[Path, pd.DataFrame, list[Finding]]:
+    skipped: Counter[str] = Counter()
+    while True:  # a lone folder around everything, as archives unpack, is stepped into
+        folders, loose = _children(data)
+        inner = _children(folders[0])[0] if len(folders) == 1 and not loose else []
+        if not inner or folders[0].name.lower() in SPLIT_NAMES:
+            break
+        data = folders[0]
+    splits = [f for f in folders if f.name.lower() in SPLIT_NAMES and _children(f)[0]]
+    class_folders: list[tuple[str, Path]] = []
+    for folder in folders:
+        inner_names = {f.name.lower() for f in _children(folder)[0]}
+        if folder in splits:
+            split = SPLIT_NAMES[folder.name.lower()]
+            class_folders += [(split, f) for f in _children(folder)[0]]
+            loose += _children(folder)[1]
+        elif _is_copy(folder, folders, inner_names, bool(splits)):
+            skipped[f"nested copy {folder.name}/"] += sum(1 for _ in _walk(folder, Counter()))
+        elif splits:
+            skipped[f"{folder.name}/ (no split)"] += sum(1 for _ in _walk(folder, Counter()))
+        else:
+            class_folders.append(("", folder))
+    skipped["hidden"] += sum(_count_hidden(f) for f in (data, *splits))
+    rows, other = [], []
+    for split, folder in class_folders:
+        for path in _walk(folder, skipped):
+            if path.suffix.lower() in IMAGE_SUFFIXES:
+                name = path.relative_to(data).as_posix()
+                rows.append((name, str(path), folder.name, split))
+            else:
+                other.append(path.relative_to(data).as_posix())
+    if not rows:
+        suffixes = ", ".join(sorted(IMAGE_SUFFIXES))
+        raise DataError(
+            f"{data} has no images in class folders; expected CLASS/ or train/CLASS/ with files of "
+            f"type {suffixes}, or a CSV table"
+        )
+    table = stat_columns(pd.DataFrame(rows, columns=["id", "path", "label", "split"]))
+    stray = [path for path in loose if path.suffix.lower() in IMAGE_SUFFIXES]
+    return data, table, _folder_findings(skipped, other, [p.relative_to(data) for p in stray])
+
+
+def _folder_findings(skipped: Counter[str], other: list[str], stray: list[Path]) -> list[Finding]:
+    findings = []
+    if hidden := skipped.pop("hidden", 0):
+        message = f"skipped {hidden} hidden files (names that start with a dot, and __MACOSX)"
+        findings.append(Finding("hidden", "handled", message))
+    for what, count in skipped.items():
+        if count == 0:
+            continue
+        kind = "nested-copy" if what.startswith("nested") else "extra-folder"
+        findings.append(Finding(kind, "handled", f"skipped {what} with {count} files"))
+    if other:
+        message = f"skipped {len(other)} files that are no images, such as {other[0]}"
+        findings.append(Finding("wrong-type", "handled", message, tuple(other)))
+    if stray:
+        message = f"skipped {len(stray)} images outside any class folder, such as {stray[0]}"
+        findings.append(Finding("no-class", "handled", message, tuple(p.as_posix() for p in stray)))
+    return findings
+
+
+def _is_copy(folder: Path, siblings: list[Path], inner: set[str], has_splits: bool) -> bool:
+    """Whether `folder` holds the layout that it stands in once more, as Kaggle's archive does."""
+    if has_splits:
+        return any(name in SPLIT_NAMES for name in inner)
+    others = {f.name.lower() for f in siblings if f != folder}
+    return len(others) >= 2 and others <= inner
+
+
+def _children(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Visible folders and visible files in `folder`, sorted by name."""
+    visible = sorted(path for path in folder.iterdir() if not _is_hidden(path.name))
+    return [p for p in visible if p.is_dir()], [p for p in visible if not p.is_dir()]
+
+
+def _walk(folder: Path, skipped: Counter[str]) -> Iterator[Path]:
+    """All visible files under `folder`; follows links, but enters no folder twice."""
+    entered: set[str] = set()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        if real in entered:
+            folders.clear()
+            continue
+        entered.add(real)
+        skipped["hidden"] += _count_hidden(Path(place))
+        folders[:] = sorted(name for name in folders if not _is_hidden(name))
+        yield from (Path(place, name) for name in sorted(files) if not _is_hidden(name))
+
+
+def _count_hidden(folder: Path) -> int:
+    """Files in `folder` that are hidden, or lie in hidden folders right inside it."""
+    hidden = [path for path in folder.iterdir() if _is_hidden(path.name)]
+    return sum(sum(len(files) for _, _, files in os.walk(p)) if p.is_dir() else 1 for p in hidden)
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name in ("__MACOSX", "Thumbs.db", "desktop.ini")
+
+
+def _class_order(name: str) -> tuple[bool, int, str]:
+    """Alphabetical, numbers by value: a stable order of classes."""
+    return (not name.isdecimal(), int(name) if name.isdecimal() else 0, name)

@@ -1,0 +1,242 @@
+"""All pixels of a Manifest at one size: decoded once, content-addressed, memory-mapped."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from pneumoray import artifact
+from pneumoray.data.audit import audit, in_order
+from pneumoray.data.image import ImageSettings
+from pneumoray.data.manifest import FACT_COLUMNS, Finding, Manifest
+from pneumoray.data.read import Event, MapShards, Read, fill, map_threads, read_facts, read_images
+from pneumoray.data.split import regroup
+from pneumoray.errors import DataError, PneumorayError, WorkspaceError
+
+__all__ = ["ImageSettings", "Pack", "make_pack", "open_pack", "read_facts"]
+
+VERSION = 1  # of how pixels are made: another number, and every pack is made anew
+PIXELS = "pixels.u8"
+ABOUT = "pack.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Pack:
+    """Pixels (N, H, W, C) uint8, read-only; row i shows image i of the manifest."""
+
+    path: Path
+    hash: str
+    settings: ImageSettings
+    manifest: Manifest
+    pixels: np.ndarray
+
+    def rows(self, split: str) -> np.ndarray:
+        """Row numbers of one split, in order."""
+        return np.flatnonzero(self.manifest.images["split"].to_numpy() == split)
+
+    def train_statistics(self) -> tuple[list[float], list[float]]:
+        """Mean and standard deviation of each channel over the train split; pixels in [0, 1]."""
+        counts = np.zeros((self.settings.shape[2], 256), dtype=np.int64)
+        for chunk in np.array_split(rows := self.rows("train"), len(rows) // 256 + 1):
+            for channel in range(len(counts)):
+                values = self.pixels[chunk, :, :, channel].ravel()
+                counts[channel] += np.bincount(values, minlength=256)
+        levels = np.arange(256) / 255
+        weights = counts / counts.sum(axis=1, keepdims=True)
+        mean = weights @ levels
+        std = np.sqrt(np.maximum(weights @ levels**2 - mean**2, 0))
+        return mean.tolist(), std.tolist()
+
+
+def open_pack(path: Path) -> Pack:
+    """The pack in folder `path`. Raises DataError when it is not complete."""
+    try:
+        about = artifact.read_json(path / ABOUT)
+        manifest = Manifest.load(path)
+        settings = ImageSettings(**about["settings"])
+        size = (path / PIXELS).stat().st_size
+        if size != len(manifest.images) * settings.num_bytes:
+            raise ValueError(f"{size} bytes of pixels for {len(manifest.images)} images")
+        if about["hash"] != _hash(manifest, settings):
+            raise ValueError("the manifest does not match the hash")
+    except (PneumorayError, OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{path} is no complete pack ({error}); delete it and pack the images again"
+        ) from None
+    shape = (len(manifest.images), *settings.shape)
+    pixels = np.memmap(path / PIXELS, dtype=np.uint8, mode="r", shape=shape)
+    return Pack(path, about["hash"], settings, manifest, pixels)
+
+
+def make_pack(
+    manifest: Manifest,
+    findings: Sequence[Finding],
+    settings: ImageSettings,
+    packs: Path,
+    *,
+    resplit: Callable[[Manifest], Manifest],
+    key: Any = None,
+    map_shards: MapShards = map_threads,
+    on_event: Event | None = None,
+) -> tuple[Pack, list[Finding]]:
+    """Read every image once and make the pack in folder `packs`; return it with all findings.
+
+    `resplit` gives every image its split, after `regroup`; `key` (any JSON) stands for what it
+    depends on. The same request again opens the pack that it made. Images that an earlier pack of
+    the same settings has, by path, size and time or else by content, are copied from it. What
+    can't be read is left out and named. Interrupted, nothing is left that looks like a pack.
+    Raises DataError when no image can be read or `resplit` refuses, WorkspaceError when `packs`
+    can't be written.
+    """
+    images = manifest.images.drop(columns="label").astype(str)
+    listing = [list(manifest.images.columns), images.to_numpy().tolist(), list(manifest.classes)]
+    labels = manifest.images["label"].tolist()
+    request = artifact.digest([VERSION, listing, labels, asdict(settings), key])
+    answer = packs / "requests" / f"{request[:32]}.json"
+    if found := _remembered(answer, packs):
+        return found[0], in_order([*findings, *found[1]])
+    resplit(manifest)  # what is sure to be refused is refused before the reading, not after
+    with _writable(packs), artifact.lock(packs / ".lock"):
+        if not (found := _remembered(answer, packs)):
+            artifact.sweep_drafts(packs)
+            reads = partial(
+                read_images, settings=settings, map_shards=map_shards, on_event=on_event
+            )
+            found = _build(manifest, settings, packs, resplit, reads)
+            noted = [asdict(finding) for finding in found[1]]
+            artifact.write_json(answer, {"pack": found[0].path.name, "findings": noted})
+    return found[0], in_order([*findings, *found[1]])
+
+
+def _remembered(answer: Path, packs: Path) -> tuple[Pack, list[Finding]] | None:
+    """What an earlier, equal request made, if it is still there and whole."""
+    if not answer.exists():
+        return None
+    try:
+        stored = artifact.read_json(answer)
+        pack = open_pack(packs / stored["pack"])
+        made = [Finding(**{**f, "image_ids": tuple(f["image_ids"])}) for f in stored["findings"]]
+    except (PneumorayError, KeyError, TypeError):
+        return None
+    return pack, made
+
+
+def _build(
+    manifest: Manifest,
+    settings: ImageSettings,
+    packs: Path,
+    resplit: Callable[[Manifest], Manifest],
+    reads: Callable[..., Iterator[Read]],
+) -> tuple[Pack, list[Finding]]:
+    needed, free = len(manifest.images) * settings.num_bytes, shutil.disk_usage(packs).free
+    if needed > free:
+        raise WorkspaceError(
+            f"{packs} has {free / 2**30:.1f} GiB free and the pack takes {needed / 2**30:.1f} GiB; "
+            "free some space or name another workspace"
+        )
+    handle, name = tempfile.mkstemp(prefix=".pixels.tmp-", dir=packs)
+    try:
+        with os.fdopen(handle, "w+b") as draft:
+            facts = _take_over(manifest, settings, packs, draft)
+            place = {"done": len(facts), "total": len(manifest.images)}
+            todo = [(i, path) for i, path in enumerate(manifest.images["path"]) if i not in facts]
+            for index, fact, pixels in reads(todo, **place):
+                facts[index] = fact
+                if pixels is not None:
+                    _write_row(draft, index, pixels)
+            read, left_out = fill(manifest, facts)
+            _close_gaps(draft, [i for i in sorted(facts) if "error" not in facts[i]], settings)
+        read = regroup(read)
+        noticed = audit(read, left_out)
+        final = resplit(read)
+        pack_hash = _hash(final, settings)
+        path = packs / pack_hash[:16]
+        about = {"version": VERSION, "hash": pack_hash, "settings": asdict(settings)}
+        try:
+            open_pack(path)
+            final.save(path)  # the same pixels and splits; paths and the user's columns may differ
+        except DataError:
+            with artifact.whole_folder(path) as folder:
+                os.chmod(name, 0o644)
+                os.replace(name, folder / PIXELS)
+                final.save(folder)
+                artifact.write_json(folder / ABOUT, about)
+    finally:
+        Path(name).unlink(missing_ok=True)
+    return open_pack(path), noticed
+
+
+def _take_over(
+    manifest: Manifest, settings: ImageSettings, packs: Path, draft: BinaryIO
+) -> dict[int, dict[str, Any]]:
+    """Copy the pixels of unchanged images from earlier packs into `draft`; their facts by index."""
+    by_file: dict[tuple[str, int, int], tuple[Pack, int]] = {}
+    by_content: dict[str, tuple[Pack, int]] = {}
+    for about in sorted(packs.glob(f"*/{ABOUT}")):
+        try:
+            pack = open_pack(about.parent)
+        except DataError:
+            continue
+        if pack.settings == settings:
+            images = pack.manifest.images
+            places = [(pack, row) for row in range(len(images))]
+            files = zip(images["path"], images["size_bytes"], images["mtime_ns"], strict=True)
+            by_file.update(zip(files, places, strict=True))
+            by_content.update(zip(images["sha256"], places, strict=True))
+    sizes = {size for _, size, _ in by_file}
+    facts = {}
+    table = manifest.images
+    files = zip(table["path"], table["size_bytes"], table["mtime_ns"], strict=True)
+    for i, file in enumerate(files):
+        place = by_file.get(file)
+        if place is None and file[1] in sizes:
+            try:
+                place = by_content.get(artifact.sha256_file(Path(file[0])))
+            except OSError:
+                continue  # reading it will say why
+        if place is not None:
+            pack, row = place
+            _write_row(draft, i, pack.pixels[row])
+            facts[i] = {name: pack.manifest.images[name].iat[row] for name in FACT_COLUMNS}
+    return facts
+
+
+def _write_row(draft: BinaryIO, row: int, pixels: np.ndarray) -> None:
+    draft.seek(row * pixels.nbytes)
+    draft.write(pixels.tobytes())
+
+
+def _close_gaps(draft: BinaryIO, rows: list[int], settings: ImageSettings) -> None:
+    """Move `rows` together, in order, where unreadable images left holes between them."""
+    for new, old in enumerate(rows):
+        if new != old:
+            draft.seek(old * settings.num_bytes)
+            pixels = draft.read(settings.num_bytes)
+            draft.seek(new * settings.num_bytes)
+            draft.write(pixels)
+    draft.truncate(len(rows) * settings.num_bytes)
+
+
+def _hash(manifest: Manifest, settings: ImageSettings) -> str:
+    """What a pack is: its settings, classes, and each image's content, label, group and split."""
+    rows = manifest.images[["id", "label", "group", "split", "sha256"]].to_numpy().tolist()
+    return artifact.digest([VERSION, asdict(settings), list(manifest.classes), rows])
+
+
+@contextmanager
+def _writable(packs: Path) -> Iterator[None]:
+    try:
+        packs.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise WorkspaceError(
+            f"{packs} can't be written ({error.strerror or error}); "
+            "name a folder that can with --workspace"
+        ) from None

@@ -1,0 +1,142 @@
+"""Every file of a Manifest read once, in shards on all cores: facts, and pixels at one size."""
+
+import hashlib
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pneumoray.data.image import ImageSettings, decode_stored, pixel_sha256, sniff, to_array
+from pneumoray.data.manifest import FACT_COLUMNS, INTEGERS, Finding, Manifest
+from pneumoray.errors import DataError
+
+Shard = list[tuple[int, str]]  # (row in the manifest, path)
+Facts = dict[str, Any]  # FACT_COLUMNS of one image, or "error"
+Read = tuple[int, Facts, np.ndarray | None]
+Event = Callable[[dict[str, Any]], None]
+MapShards = Callable[[Callable[[Shard], list[Read]], Iterable[Shard]], Iterable[list[Read]]]
+
+SHARD_IMAGES = 64
+SHARD_BYTES = 8 * 2**20  # of resized pixels: bounds memory at any image size
+
+
+def read_shard(shard: Shard, settings: ImageSettings | None) -> list[Read]:
+    """Read each file of `shard` once; pixels are None without `settings` or where it fails.
+
+    Pure, and picklable as a partial: it may run in any thread, process or Ray task.
+    """
+    return [_read_one(index, path, settings) for index, path in shard]
+
+
+def map_threads(
+    function: Callable[[Shard], list[Read]], shards: Iterable[Shard]
+) -> Iterator[list[Read]]:
+    """`function` of each shard, in order, on one thread a core.
+
+    Pillow releases the GIL while it decodes and resizes: at 1320 x 992 two threads decode as fast
+    as two processes, which would also have to be started. A few shards are in flight, no more, so
+    memory doesn't grow with their number.
+    """
+    num_threads = num_cores()
+    pool = ThreadPoolExecutor(num_threads)
+    pending: deque[Future[list[Read]]] = deque()
+    try:
+        for shard in shards:
+            pending.append(pool.submit(function, shard))
+            if len(pending) > 2 * num_threads:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def num_cores() -> int:
+    """CPU cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def read_images(
+    files: Sequence[tuple[int, str]],
+    settings: ImageSettings | None,
+    map_shards: MapShards = map_threads,
+    on_event: Event | None = None,
+    *,
+    done: int = 0,
+    total: int | None = None,
+) -> Iterator[Read]:
+    """(index, facts, pixels) of every file, in any order; progress goes to `on_event`."""
+    num = SHARD_IMAGES
+    if settings is not None:
+        num = max(1, min(num, SHARD_BYTES // settings.num_bytes))
+    total = len(files) if total is None else total
+    shards = (list(files[i : i + num]) for i in range(0, len(files), num))
+    for shard in map_shards(partial(read_shard, settings=settings), shards):
+        yield from shard
+        done += len(shard)
+        if on_event is not None:
+            on_event({"type": "pack", "done": done, "total": total})
+
+
+def read_facts(
+    manifest: Manifest, map_shards: MapShards = map_threads, on_event: Event | None = None
+) -> tuple[Manifest, list[Finding]]:
+    """The readable images with FACT_COLUMNS filled in, and a Finding about the others."""
+    files = list(enumerate(manifest.images["path"]))
+    facts = {index: fact for index, fact, _ in read_images(files, None, map_shards, on_event)}
+    return fill(manifest, facts)
+
+
+def fill(manifest: Manifest, facts: dict[int, Facts]) -> tuple[Manifest, list[Finding]]:
+    """`manifest` with the facts of each row; rows whose facts are an error are left out and named.
+
+    Raises DataError when none can be read.
+    """
+    images = manifest.images
+    bad = [i for i in sorted(facts) if "error" in facts[i]]
+    if len(bad) == len(images):
+        raise DataError(
+            f"none of the {len(bad)} images can be read; the first: {facts[0]['error']}"
+        )
+    rows = [facts[i] for i in range(len(images)) if "error" not in facts[i]]
+    table = pd.DataFrame(rows, columns=list(FACT_COLUMNS))
+    kept = images.drop(index=images.index[bad]).reset_index(drop=True)
+    own = [name for name in kept.columns if name not in manifest.extra_columns]
+    kept = pd.concat([kept[own], table, kept[manifest.extra_columns]], axis=1)
+    kept = kept.astype(dict.fromkeys(INTEGERS, "int64"))
+    ids = images["id"].iloc[bad].tolist()
+    findings = [
+        Finding("unreadable", "handled", f"left out: {facts[i]['error']}", (image_id,))
+        for i, image_id in zip(bad, ids, strict=True)
+    ]
+    return manifest.with_images(kept), findings
+
+
+def _read_one(index: int, path: str, settings: ImageSettings | None) -> Read:
+    try:
+        data = Path(path).read_bytes()
+        image, mode = decode_stored(data)
+    except OSError as error:
+        return index, {"error": f"{path} can't be read ({error.strerror})"}, None
+    except DataError as error:
+        return index, {"error": str(error).replace("the image", path, 1)}, None
+    pixels = None
+    if settings is not None:
+        pixels = to_array(image, settings.size, settings.fit, settings.color)
+    facts = {
+        "width": image.width,
+        "height": image.height,
+        "mode": mode,
+        "format": sniff(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "pixel_sha256": pixel_sha256(image),
+    }
+    return index, facts, pixels

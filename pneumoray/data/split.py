@@ -1,0 +1,124 @@
+"""Groups that belong together, and the splits made of them: grouped, stratified, seeded."""
+
+import hashlib
+from collections import defaultdict
+
+import numpy as np
+import pandas as pd
+
+from pneumoray.data.folder import Manifest
+from pneumoray.errors import DataError
+
+MIN_VAL_IMAGES = 100  # a smaller given validation split can't tell models 2 points apart
+MIN_VAL_IMAGES_PER_CLASS = 10
+
+
+def regroup(manifest: Manifest) -> Manifest:
+    """Join the groups of images with identical bytes or identical pixels.
+
+    A joined group takes the first of its names in the alphabet, so it doesn't hang on row order.
+    """
+    parent: dict[str, str] = {}
+
+    def find(group: str) -> str:
+        while (above := parent.get(group, group)) != group:
+            parent[group] = parent.get(above, above)
+            group = above
+        return group
+
+    images = manifest.images
+    for column in ("sha256", "pixel_sha256"):
+        first: dict[str, str] = {}
+        for value, group in zip(images[column], images["group"], strict=True):
+            one, other = sorted((find(first.setdefault(value, group)), find(group)))
+            parent[other] = one
+    return manifest.with_images(images.assign(group=[find(group) for group in images["group"]]))
+
+
+def resplit(
+    manifest: Manifest, val_fraction: float = 0.15, test_fraction: float = 0.15, seed: int = 0
+) -> Manifest:
+    """Give every image a split; no group is in two of them, except those that `leaks` names.
+
+    A given test split stays as it is; without one, `test_fraction` of the images becomes it. A
+    given validation split stays when it has MIN_VAL_IMAGES and MIN_VAL_IMAGES_PER_CLASS of each
+    class, without the groups that also train; a smaller one is merged into train, and
+    `val_fraction` of the images outside the test split becomes the new one. Fractions are met per
+    class as closely as whole groups allow. Groups are drawn by a hash of (seed, name), so a new
+    patient moves few others.
+    Raises DataError where a class has too few groups to be in every split.
+    """
+    images = manifest.images.assign(split=manifest.images["split"].replace("", "train"))
+    has_test = bool((images["split"] == "test").any())
+    straddling = set(images["group"][images["split"] == "train"])
+    images.loc[(images["split"] == "val") & images["group"].isin(straddling), "split"] = "train"
+    keep_val = is_val_usable(images["label"][images["split"] == "val"], len(manifest.classes))
+    if not keep_val:
+        images.loc[images["split"] == "val", "split"] = "train"
+    new_splits = [] if has_test else [("test", test_fraction)]
+    new_splits += [] if keep_val else [("val", val_fraction)]
+    _check_groups(manifest, images, 1 + len(new_splits))
+    pool = images[images["split"] == "train"]
+    totals = np.bincount(pool["label"], minlength=len(manifest.classes))
+    for i, (split, fraction) in enumerate(new_splits):
+        pool = images[images["split"] == "train"]
+        chosen = _draw(pool, fraction * totals, seed, num_left=len(new_splits) - i)
+        images.loc[(images["split"] == "train") & images["group"].isin(chosen), "split"] = split
+    return manifest.with_images(images)
+
+
+def is_val_usable(labels: pd.Series, num_classes: int) -> bool:
+    """Whether a given validation split is large enough to select models on."""
+    counts = np.bincount(labels, minlength=num_classes)
+    return bool(counts.sum() >= MIN_VAL_IMAGES and counts.min() >= MIN_VAL_IMAGES_PER_CLASS)
+
+
+def leaks(manifest: Manifest) -> list[str]:
+    """Groups that are both in the test split and outside it, sorted."""
+    in_test = manifest.images["split"] == "test"
+    groups = manifest.images["group"]
+    return sorted(set(groups[in_test]) & set(groups[~in_test]))
+
+
+def _check_groups(manifest: Manifest, images: pd.DataFrame, needed: int) -> None:
+    pool = images[images["split"] == "train"]
+    for label, name in enumerate(manifest.classes):
+        num_groups = pool["group"][pool["label"] == label].nunique()
+        if num_groups < needed:
+            have = "no patient" if num_groups == 0 else f"{num_groups} patient"
+            raise DataError(
+                f"class {name} has {have}{'s' if num_groups > 1 else ''} outside the given splits; "
+                f"{needed} are needed to split by patient, so add images or check the patient rule"
+            )
+
+
+def _draw(pool: pd.DataFrame, target: np.ndarray, seed: int, num_left: int) -> set[str]:
+    """Groups that make up `target` images per class, leaving `num_left` groups of each class."""
+    counts: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(len(target)))
+    for group, label in zip(pool["group"], pool["label"], strict=True):
+        counts[group][label] += 1
+    order = sorted(counts, key=lambda g: hashlib.sha256(f"{seed}:{g}".encode()).digest())
+    scale = np.maximum(target, 1e-9)
+    groups_left = sum((count > 0).astype(int) for count in counts.values())
+    have = np.zeros(len(target))
+    chosen: set[str] = set()
+
+    def take(group: str) -> None:
+        nonlocal have, groups_left
+        chosen.add(group)
+        have = have + counts[group]
+        groups_left = groups_left - (counts[group] > 0)
+
+    def may_go(group: str) -> bool:
+        return bool((groups_left - (counts[group] > 0) >= num_left)[counts[group] > 0].all())
+
+    for group in order:
+        gain = np.abs((have - target) / scale).sum()
+        gain -= np.abs((have + counts[group] - target) / scale).sum()
+        if gain > 0 and may_go(group):
+            take(group)
+    for label in np.flatnonzero(have == 0):  # all are larger than the target: take the smallest
+        able = [g for g in order if g not in chosen and counts[g][label] and may_go(g)]
+        if able:
+            take(min(able, key=lambda g: counts[g].sum()))
+    return chosen

@@ -1,0 +1,139 @@
+"""A CSV table of images: its columns checked, its rows one an image."""
+
+import os
+import posixpath
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from pneumoray.data.manifest import OWN_COLUMNS, Finding
+from pneumoray.errors import DataError, did_you_mean
+
+SPLIT_NAMES = {
+    "train": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+}
+KNOWN_COLUMNS = ("path", "label", "patient", "split")
+
+
+def list_table(csv: Path, root: Path) -> tuple[Path, pd.DataFrame, list[Finding]]:
+    """The rows of `csv` with id, path, label (a name), split, where it has it patient, and more."""
+    table = _read(csv)
+    findings = []
+    if clashes := [c for c in table.columns if c in OWN_COLUMNS and c not in KNOWN_COLUMNS]:
+        table = table.rename(columns={name: f"table_{name}" for name in clashes})
+        message = (
+            f"columns {', '.join(clashes)} of the table are kept as table_..., the names are taken"
+        )
+        findings.append(Finding("renamed-columns", "note", message))
+    table["id"] = [_image_id(path, root) for path in table["path"]]
+    _check_cells(csv, table)
+    num_rows = len(table)
+    table = table.drop_duplicates(ignore_index=True)
+    if num_rows > len(table):
+        message = f"{num_rows - len(table)} rows of the table repeat another row"
+        findings.append(Finding("repeated-rows", "handled", message))
+    _check_one_row_an_image(csv, table)
+    table["path"] = [str(root / name) for name in table["id"]]
+    table["split"] = [
+        SPLIT_NAMES.get(name.lower(), "") for name in table.get("split", [""] * len(table))
+    ]
+    table = stat_columns(table)
+    if not table["mtime_ns"].any():
+        raise DataError(
+            f"none of the {len(table)} images in {csv.name} is found, such as {table['path'][0]}; "
+            "name the folder that its paths start from with --images"
+        )
+    return root, table, findings
+
+
+def stat_columns(table: pd.DataFrame) -> pd.DataFrame:
+    """`table` with size_bytes and mtime_ns of each path; 0 where nothing is found."""
+    stats = []
+    for path in table["path"]:
+        try:
+            stat = os.stat(path)
+            stats.append((stat.st_size, stat.st_mtime_ns))
+        except OSError:  # reading it will fail too, and say so
+            stats.append((0, 0))
+    sizes, times = zip(*stats, strict=True) if stats else ((), ())
+    return table.assign(size_bytes=list(sizes), mtime_ns=list(times))
+
+
+def _read(csv: Path) -> pd.DataFrame:
+    """All cells as text, the known columns in lower case."""
+    try:
+        with csv.open(encoding="utf-8-sig") as file:
+            header = file.readline()
+            separator = max(",;\t", key=header.count)
+            file.seek(0)
+            table = pd.read_csv(file, dtype=str, keep_default_na=False, sep=separator)
+    except (OSError, ValueError, UnicodeError) as error:  # pandas' parser errors are ValueErrors
+        reason = " ".join(str(error).split())
+        raise DataError(
+            f"{csv} is no readable CSV table ({reason}); give a UTF-8 file with the columns "
+            "path and label, or an image folder"
+        ) from None
+    names = [str(name).strip() for name in table.columns]
+    table.columns = [name.lower() if name.lower() in KNOWN_COLUMNS else name for name in names]
+    for needed in ("path", "label"):
+        if needed not in table.columns:
+            raise DataError(
+                f"{csv} has no column {needed!r} but {', '.join(names)}"
+                f"{did_you_mean(needed, names)}; name the columns path and label, and where known "
+                "patient and split"
+            )
+    if table.columns.has_duplicates:
+        twice = table.columns[table.columns.duplicated()][0]
+        raise DataError(f"{csv} has the column {twice!r} twice; rename one")
+    if table.empty:
+        raise DataError(f"{csv} has no rows; give one row an image")
+    for name in set(KNOWN_COLUMNS) & set(table.columns):
+        table[name] = table[name].str.strip()
+    return table
+
+
+def _check_cells(csv: Path, table: pd.DataFrame) -> None:
+    for name in ("path", "label"):
+        if len(empty := table.index[table[name] == ""]):
+            raise DataError(
+                f"{csv} has no {name} in row {empty[0] + 2}; fill it in or delete the row"
+            )
+    labels = set(table["label"])
+    for image_id, label in zip(table["id"], table["label"], strict=True):
+        parts = {part.strip() for part in re.split(r"[|;,]", label)}
+        if len(parts) > 1 and ("|" in label or ";" in label or parts <= labels):
+            raise DataError(
+                f"{csv} gives {image_id} several labels ({label}); an image has one label here, "
+                "so name the one to learn"
+            )
+    for name in sorted(set(table.get("split", []))):
+        if name and name.lower() not in SPLIT_NAMES:
+            raise DataError(
+                f"{csv} has the split {name!r}; use {', '.join(SPLIT_NAMES)}, or leave it empty"
+                f"{did_you_mean(name, SPLIT_NAMES)}"
+            )
+
+
+def _check_one_row_an_image(csv: Path, table: pd.DataFrame) -> None:
+    twice = table[table["id"].duplicated(keep=False)]
+    if twice.empty:
+        return
+    rows = twice[twice["id"] == twice["id"].iloc[0]]
+    labels = sorted(set(rows["label"]))
+    what = f"several labels ({', '.join(labels)})" if len(labels) > 1 else "several different rows"
+    raise DataError(
+        f"{csv} gives {rows['id'].iloc[0]} {what} ({twice['id'].nunique()} images in all stand in "
+        "several rows); keep one row an image"
+    )
+
+
+def _image_id(path: str, root: Path) -> str:
+    """Where the image lies below `root`, in one spelling; images elsewhere keep their full path."""
+    name = posixpath.normpath(path.replace("\\", "/"))
+    prefix = root.as_posix() + "/"
+    return name.removeprefix(prefix)

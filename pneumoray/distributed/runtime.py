@@ -1,0 +1,225 @@
+"""Connect to a Ray cluster or start one here, and say what a trial takes of it."""
+
+import contextlib
+import logging
+import os
+import signal
+import socket
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pneumoray.errors import ClusterError
+
+# Ray reads these when it is imported or when its processes start.
+_QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # nothing calls out unasked
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # no CSV, JSON and TensorBoard copies of the journal
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C reaches us, who write down what was interrupted
+    "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "1000000",  # a scaling cluster takes its time
+    "RAY_AIR_NEW_OUTPUT": "0",  # the new reporter prints even at verbose=0
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+# Ray Train polls its workers every 2 s by default, which a short final feels at every report.
+_TRAIN = {
+    "RAY_TRAIN_V2_ENABLED": "1",
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
+    "RAY_TRAIN_ENABLE_STATE_TRACKING": "0",
+    "RAY_TRAIN_METRICS_ENABLED": "0",
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
+}
+os.environ.update({key: os.environ.get(key, value) for key, value in (_QUIET | _TRAIN).items()})
+
+import ray  # noqa: E402
+from ray import tune  # noqa: E402
+
+OnEvent = Callable[[dict[str, Any]], None]
+_TRAINING_NICENESS = 10  # the driver and starting processes come first: see FACTS in the README
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What one worker of a trial takes. Never part of a trial's identity."""
+
+    device: str = "auto"  # auto | cpu | cuda
+    cpus_per_trial: int = 1
+    gpus_per_trial: float = 1.0  # a race trial may take a fraction of a card
+    max_concurrent: int | None = None
+
+    def per_worker(self) -> dict[str, float]:
+        gpus = {"GPU": self.gpus_per_trial} if self.device == "cuda" else {}
+        return {"CPU": float(self.cpus_per_trial)} | gpus
+
+
+def is_remote(address: str | None) -> bool:
+    """Whether `address`, or RAY_ADDRESS, names a running cluster."""
+    return (address or os.environ.get("RAY_ADDRESS") or "local") != "local"
+
+
+@contextlib.contextmanager
+def cluster(address: str | None, verbose: bool = False) -> Iterator[None]:
+    """A connection to Ray for the length of a `with` block.
+
+    `address` (default: RAY_ADDRESS, which Ray sets inside a job) names a running cluster; without
+    one, Ray starts on this machine and ends with the block.
+    Raises ClusterError in one line when the cluster can't be reached or refuses the token.
+    """
+    address = address or os.environ.get("RAY_ADDRESS") or "local"
+    level = logging.INFO if verbose else logging.CRITICAL
+    for name in ("ray", "ray.tune", "ray.train", "ray.data"):
+        logging.getLogger(name).setLevel(level)
+    if address not in ("local", "auto"):
+        _knock(address)
+    own = {"include_dashboard": False, "num_cpus": os.cpu_count()} if address == "local" else {}
+    try:
+        ray.init(
+            address=address,
+            log_to_driver=verbose,
+            logging_level=level,
+            configure_logging=verbose,
+            namespace="pneumoray",
+            **own,
+        )
+    except Exception as error:
+        raise ClusterError(_why_not(address, error)) from None
+    # ray.init installs a SIGTERM handler of its own, so ours comes after it: end as Ctrl-C does
+    previous = signal.signal(signal.SIGTERM, _interrupt) if _in_main_thread() else None
+    try:
+        yield
+    finally:
+        if previous is not None:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        ray.shutdown()
+
+
+def resolve(resources: Resources, workers: int) -> Resources:
+    """Choose the device of `auto`, and refuse a trial that no node of a fixed cluster could hold."""
+    total = ray.cluster_resources()
+    device = resources.device
+    if device == "auto":
+        device = "cuda" if total.get("GPU", 0) else "cpu"
+    chosen = Resources(device, resources.cpus_per_trial, resources.gpus_per_trial, resources.max_concurrent)
+    for kind, amount in chosen.per_worker().items():
+        if amount * workers > total.get(kind, 0) and not _scales():
+            raise ClusterError(
+                f"{workers} workers need {amount * workers:g} {kind}, and the cluster has "
+                f"{total.get(kind, 0):g}; lower --workers, or add nodes"
+            )
+    return chosen
+
+
+def slots(resources: Resources) -> int:
+    """How many trials run side by side now."""
+    total = ray.cluster_resources()
+    fitting = min(int(total.get(kind, 0) / n) for kind, n in resources.per_worker().items() if n)
+    return max(1, min(fitting, resources.max_concurrent or fitting))
+
+
+def settle_worker(threads: int | None) -> None:
+    """Make this process a good neighbour: its share of threads, and a low priority.
+
+    Training with as many threads as a trial has cores is faster than sharing all cores, and keeps
+    results independent of how many trials run. Low priority lets new processes start quickly while
+    others train.
+    """
+    import torch
+
+    if threads:
+        torch.set_num_threads(threads)
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, _TRAINING_NICENESS)
+
+
+def failure(error: BaseException, folder: Path) -> str:
+    """One line that names an error; its traceback is kept in the trial's folder as error.txt."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "error.txt").write_text("".join(traceback.format_exception(error)))
+    kind = "" if isinstance(error, FloatingPointError) else f"{type(error).__name__}: "
+    return kind + (" ".join(str(error).split()) or "no message")[:300]
+
+
+class Relay(tune.Callback):
+    """Hands on what trials report to Tune, in the driver, in order."""
+
+    def __init__(self, stage: str, on_event: OnEvent) -> None:
+        self.stage, self.on_event = stage, on_event
+        self.failed: dict[str, str] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Tune pickles its callbacks for a restore that we never ask for; ours stays in the driver."""
+        return {"stage": self.stage}
+
+    def on_trial_start(self, iteration, trials, trial, **info) -> None:
+        self.on_event({"type": "start", "trial": _id(trial), "stage": self.stage})
+
+    def on_trial_result(self, iteration, trials, trial, result, **info) -> None:
+        if "failed" in result:
+            self._fail(trial, result["failed"])
+        elif "record" in result:
+            self.on_event(
+                {"type": "epoch", "trial": _id(trial), "stage": self.stage, "record": result["record"]}
+            )
+
+    def on_trial_complete(self, iteration, trials, trial, **info) -> None:
+        if _id(trial) not in self.failed:
+            self.on_event({"type": "done", "trial": _id(trial), "stage": self.stage})
+
+    def on_trial_error(self, iteration, trials, trial, **info) -> None:
+        self._fail(trial, _died(trial))
+
+    def _fail(self, trial, reason: str) -> None:
+        if _id(trial) not in self.failed:
+            self.failed[_id(trial)] = reason
+            self.on_event({"type": "failed", "trial": _id(trial), "stage": self.stage, "reason": reason})
+
+
+def _id(tune_trial: Any) -> str:
+    return tune_trial.config["trial"]
+
+
+def _died(trial: Any) -> str:
+    error = trial.get_pickled_error() if hasattr(trial, "get_pickled_error") else None
+    text = " ".join(str(error).split()) if error else ""
+    return "its process died (out of memory, or killed)" + (f": {text[:200]}" if text else "")
+
+
+def _scales() -> bool:
+    """Whether the cluster starts nodes when asked: then its present size says nothing."""
+    return bool(os.environ.get("RAY_AUTOSCALER") or os.environ.get("KUBERAY_GEN_RAY_START_CMD"))
+
+
+def _knock(address: str) -> None:
+    """Fail in seconds where Ray would retry for minutes: is anyone listening there?"""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():
+        raise ClusterError(f"Ray address {address!r} is not of the form HOST:PORT, as 10.0.0.1:6379")
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except OSError as error:
+        reason = error.strerror or error
+        raise ClusterError(
+            f"no Ray cluster answers at {address} ({reason}): start one with 'ray start --head', "
+            "or leave RAY_ADDRESS unset to train on this machine"
+        ) from None
+
+
+def _why_not(address: str, error: Exception) -> str:
+    text = " ".join(str(error).split())
+    if any(word in text.lower() for word in ("auth", "token", "unauthenticated", "401")):
+        return (
+            f"the Ray cluster at {address} wants a token: set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN "
+            "(or RAY_AUTH_TOKEN_PATH) to the one that its head was started with"
+        )
+    return f"can't use the Ray cluster at {address}: {text[:200]}; check it with 'ray status'"
+
+
+def _interrupt(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def _in_main_thread() -> bool:
+    import threading
+
+    return threading.current_thread() is threading.main_thread()

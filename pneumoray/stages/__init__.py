@@ -1,0 +1,1 @@
+"""The stages of the work, each readable from top to bottom: prepare, train, vote, evaluate."""

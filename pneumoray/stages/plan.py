@@ -1,0 +1,143 @@
+"""dry_run: what a study would train, and an estimate of hours and disk from a short timing."""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from pneumoray.data.read import num_cores
+from pneumoray.distributed.runtime import Resources
+from pneumoray.models import zoo
+from pneumoray.stages import prepare, train
+from pneumoray.stages.prepare import OnEvent
+from pneumoray.study import Config, Race, Study, configurations
+from pneumoray.training import optim
+from pneumoray.workspace import open_workspace
+
+_TIMED_STEPS = 2
+_TIMED_IMAGES = 8
+_VALIDATION_COST = 1 / 3  # of a training image: no backward pass
+_STATES_KEPT = 4  # of a trial: weights, best weights, two moments of the optimizer
+
+
+@dataclass(frozen=True)
+class BackbonePlan:
+    """One backbone's share. images_per_second is that of one trial on one worker."""
+
+    backbone: str
+    num_trials: int
+    image_size: int
+    images_per_second: float
+    epochs: int  # all trials' together, race and final
+    hours: float  # of one worker
+    disk_mib: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    study: str
+    configs: list[Config]
+    backbones: list[BackbonePlan]
+    num_images: int
+    slots: int
+    device: str
+
+    @property
+    def hours(self) -> float:
+        return sum(plan.hours for plan in self.backbones) / self.slots
+
+    @property
+    def disk_mib(self) -> float:
+        return sum(plan.disk_mib for plan in self.backbones)
+
+
+def dry_run(
+    study: Study,
+    data: Path | None,
+    images: Path | None,
+    workspace: Path | None,
+    resources: Resources,
+    on_event: OnEvent = lambda event: None,
+) -> Plan:
+    """Plan a study on this machine. Trains nothing and decodes nothing: two timed steps a backbone."""
+    study = train.leave_out_missing(study, on_event)
+    configs = configurations(study)
+    train.check_weights(configs)
+    manifest, _ = prepare.list_images(study, data, images, open_workspace(workspace))
+    outside_test = manifest.images["split"] != "test"
+    num_val = round(int(outside_test.sum()) * study.val_fraction)
+    num_train = int(outside_test.sum()) - num_val
+    has_gpu = torch.cuda.is_available() and resources.device != "cpu"
+    slots = (
+        max(1, int(torch.cuda.device_count() / resources.gpus_per_trial))
+        if has_gpu
+        else max(1, num_cores() // resources.cpus_per_trial)
+    )
+    slots = min(slots, resources.max_concurrent or slots)
+    device = "cuda" if has_gpu else "cpu"
+    num_classes = len(manifest.classes)
+    plans = []
+    for backbone in dict.fromkeys(config.backbone for config in configs):
+        own = [config for config in configs if config.backbone == backbone]
+        on_event({"type": "note", "text": f"timing {backbone}"})
+        speed, parameters = _timed(own[0], num_classes, device, resources.cpus_per_trial)
+        epochs = num_epochs(study, own)
+        seconds = epochs * (num_train + num_val * _VALIDATION_COST) / speed
+        plans.append(
+            BackbonePlan(
+                backbone,
+                len(own),
+                own[0].image_size,
+                speed,
+                epochs,
+                seconds / 3600,
+                len(own) * _STATES_KEPT * parameters * 4 / 2**20,
+            )
+        )
+    return Plan(study.name, configs, plans, num_train, slots, device)
+
+
+def num_epochs(study: Study, configs: Sequence[Config]) -> int:
+    """Epochs that one backbone's configurations train together, halving included."""
+    if not isinstance(study.race, Race):
+        return sum(config.epochs for config in configs)
+    total, alive, before = 0, len(configs), 0
+    for rung in study.race.rungs:
+        total += alive * (rung - before)
+        alive, before = max(1, alive // study.race.eta), rung
+    return total + configs[0].epochs - before
+
+
+def _timed(config: Config, num_classes: int, device: str, threads: int) -> tuple[float, int]:
+    """(training images per second of one trial, parameters) from a few steps on noise."""
+    torch.set_num_threads(threads)
+    model = zoo.build(
+        config.backbone,
+        num_classes,
+        config.in_chans,
+        head=config.head,
+        dropout=config.dropout,
+        image_size=config.image_size,
+    ).to(device)
+    optimizer = optim.build_optimizer(
+        model, config.optimizer, config.lr, config.weight_decay, config.momentum, config.clip_norm
+    )
+    shape = (_TIMED_IMAGES, config.in_chans, config.image_size, config.image_size)
+    images = torch.rand(shape, device=device).contiguous(memory_format=torch.channels_last)
+    labels = torch.arange(_TIMED_IMAGES, device=device) % num_classes
+    loss_function = optim.build_loss(0.0, None)
+    start = time.perf_counter()
+    for step in range(_TIMED_STEPS + 1):
+        if step == 1:  # the first step also sets things up
+            start = time.perf_counter()
+        optimizer.zero_grad()
+        loss_function(model(images), labels).backward()
+        optimizer.step()
+    if device == "cuda":
+        torch.cuda.synchronize()
+    seconds = time.perf_counter() - start
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    return _TIMED_STEPS * _TIMED_IMAGES / seconds, parameters

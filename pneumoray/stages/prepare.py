@@ -1,0 +1,128 @@
+"""prepare: a folder or table of images -> the Packs of a study."""
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pneumoray.data import split
+from pneumoray.data.audit import audit
+from pneumoray.data.demo import make_demo
+from pneumoray.data.folder import matched_patients, scan
+from pneumoray.data.manifest import Finding, Manifest
+from pneumoray.data.pack import ImageSettings, Pack, make_pack
+from pneumoray.data.read import map_threads, read_facts
+from pneumoray.errors import DataError
+from pneumoray.study import Config, Study
+from pneumoray.workspace import Workspace
+
+OnEvent = Callable[[dict[str, Any]], None]
+SYNTHETIC = "synthetic"
+_NAMED = 3  # examples in a message
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The Packs that a study's configurations look at, and what was noticed on the way."""
+
+    packs: dict[ImageSettings, Pack]
+    findings: list[Finding]
+
+    def pack_of(self, config: Config) -> Pack:
+        return self.packs[settings_of(config)]
+
+    @property
+    def first(self) -> Pack:
+        return next(iter(self.packs.values()))
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        return {f"{s.size}px {s.fit} {s.color}": pack.hash for s, pack in self.packs.items()}
+
+
+def settings_of(config: Config) -> ImageSettings:
+    return ImageSettings(config.image_size, config.image_fit, config.color)
+
+
+def list_images(
+    study: Study, data: Path | None, images: Path | None, workspace: Workspace
+) -> tuple[Manifest, list[Finding]]:
+    """The images that --data, the study or PNEUMORAY_DATA names, in this order; nothing is decoded.
+
+    Raises DataError when none of them does.
+    """
+    named = data or study.data or os.environ.get("PNEUMORAY_DATA")
+    if not named:
+        raise DataError(
+            f"study {study.name} names no data: give --data DIR (or --data TABLE.csv --images DIR), "
+            "set data: in the study, or set PNEUMORAY_DATA; '--study demo' brings its own"
+        )
+    if named == SYNTHETIC:
+        return scan(make_demo(workspace.root / "demo-data"), None, study.patient_rule)
+    root = images or (Path(study.images) if study.images else None)
+    return scan(Path(named).expanduser(), root, study.patient_rule)
+
+
+def pack_images(
+    study: Study,
+    configs: Iterable[Config],
+    listed: tuple[Manifest, Sequence[Finding]],
+    workspace: Workspace,
+    *,
+    map_shards: Any = map_threads,
+    on_event: OnEvent,
+) -> Prepared:
+    """Pack the images once for each way that the configurations look at them."""
+    manifest, findings = listed
+    fractions = {
+        "val_fraction": study.val_fraction,
+        "test_fraction": study.test_fraction,
+        "seed": study.split_seed,
+    }
+    packs, noticed = {}, list(findings)
+    for settings in dict.fromkeys(settings_of(config) for config in configs):
+        packs[settings], noticed = make_pack(
+            manifest,
+            findings,
+            settings,
+            workspace.packs,
+            resplit=partial(split.resplit, **fractions),
+            key=fractions,
+            map_shards=map_shards,
+            on_event=on_event,
+        )
+    return Prepared(packs, noticed)
+
+
+def check_honesty(prepared: Prepared, *, allow_leaks: bool, no_patients: bool) -> bool:
+    """Refuse data on which a score would be a lie. Returns whether leaks are there, and allowed.
+
+    Raises DataError when the given test split shares groups with the rest, or no patient is known.
+    """
+    manifest = prepared.first.manifest
+    if not matched_patients(manifest) and not no_patients:
+        raise DataError(
+            "no patient is known of any image (no table column, and patient_rule matches no file "
+            f"name such as {Path(manifest.images['id'].iloc[0]).name}): set --set patient_rule=REGEX, "
+            "or say with --no-patients that every image is a patient of its own"
+        )
+    shared = split.leaks(manifest)
+    if shared and not allow_leaks:
+        more = f" and {len(shared) - _NAMED} more" if len(shared) > _NAMED else ""
+        raise DataError(
+            f"{len(shared)} patients or copies are in test and in train: "
+            f"{', '.join(shared[:_NAMED])}{more}; 'pneumoray audit' lists them: move them to one "
+            "split, or mark every run with --allow-leaks"
+        )
+    return bool(shared)
+
+
+def audit_images(
+    data: Path, images: Path | None, patient_rule: str, on_event: OnEvent
+) -> list[Finding]:
+    """Every Finding about a folder or table; reads each image once and keeps nothing."""
+    manifest, findings = scan(data, images, patient_rule)
+    read, unreadable = read_facts(manifest, on_event=on_event)
+    return audit(split.regroup(read), [*findings, *unreadable])

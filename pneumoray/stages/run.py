@@ -1,0 +1,199 @@
+"""One attempt at a study: rounds of trials, and what each of them says, on the way to the journal."""
+
+import shutil
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from pneumoray import artifact, checkpoint, journal
+from pneumoray.distributed import final, race, runtime
+from pneumoray.distributed.runtime import Resources
+from pneumoray.evaluation import metrics, plots
+from pneumoray.stages.prepare import OnEvent, Prepared
+from pneumoray.study import Config, Race, Study
+from pneumoray.training.trial import Trial, ended
+from pneumoray.workspace import StudyFolder
+
+
+class Run:
+    """Trains what is left of a study. The checkpoints on disk decide what that is, nothing else."""
+
+    def __init__(
+        self,
+        study: Study,
+        configs: Sequence[Config],
+        prepared: Prepared,
+        folder: StudyFolder,
+        on_event: OnEvent,
+    ) -> None:
+        self.study, self.folder, self.on_event = study, folder, on_event
+        self.journal = journal.Journal(folder.journal)
+        self.trials = [
+            Trial(config, folder.trial(config.trial_id), prepared.pack_of(config).path)
+            for config in configs
+        ]
+        self.failed: dict[str, str] = {}
+        self._open: set[str] = set()  # begun in this attempt, not ended
+        self._ended = journal.latest(folder.journal, "end", "trial")
+        for trial in self.trials:  # what was trained when the driver died and no one wrote it down
+            for record in checkpoint.read_state(trial.folder).records:
+                self._note_epoch(trial.id, asdict(record))
+
+    def pending(self) -> bool:
+        """Whether any trial still has epochs to train."""
+        alive = self.trials
+        for _, until in self._rounds():
+            if self._todo(alive, until):
+                return True
+            alive = self._survivors(alive, until)
+        return False
+
+    def train(self, resources: Resources) -> None:
+        """Round after round: train, then keep the best of every backbone."""
+        alive = [replace(trial, device=resources.device) for trial in self.trials]
+        slots = runtime.slots(resources)
+        self.folder.scratch.mkdir(parents=True, exist_ok=True)
+        for stage, until in self._rounds():
+            if todo := self._todo(alive, until):
+                self._announce(stage, todo, until, slots)
+                handler = self._handler(todo, until)
+                if stage == "race":
+                    epochs = self.study.epochs if until is None else until
+                    race.run_rung(todo, epochs, resources, self.folder.scratch, handler)
+                else:
+                    final.run_final(todo, resources, self.folder.scratch, handler)
+            kept = self._survivors(alive, until)
+            for trial in alive:
+                if trial not in kept and trial.id not in self.failed:
+                    self._end(trial, "FINISHED", "cut")
+            alive = kept
+        shutil.rmtree(self.folder.scratch, ignore_errors=True)
+
+    def close(self, status: str) -> None:
+        """Write down how the attempt ended, and for each trial that it left open."""
+        for trial in self.trials:
+            if trial.id in self._open:
+                self._end(trial, "KILLED", "interrupted", "the run was stopped")
+        self.journal.append("study_end", status=status)
+
+    def _rounds(self) -> list[tuple[str, int | None]]:
+        """(stage, epoch up to which it trains); None is the whole budget."""
+        if self.study.race == "full":
+            return [("race", None)]
+        return [*(("race", rung) for rung in self.study.rungs), ("final", None)]
+
+    def _todo(self, alive: Sequence[Trial], until: int | None) -> list[Trial]:
+        return [
+            trial
+            for trial in alive
+            if not ended(trial.config, checkpoint.read_state(trial.folder), until or trial.config.epochs)
+        ]
+
+    def _survivors(self, alive: Sequence[Trial], until: int | None) -> list[Trial]:
+        """The best 1/eta of each backbone by what they reached up to this rung; one after the last."""
+        alive = [trial for trial in alive if trial.id not in self.failed]
+        if until is None:
+            return alive
+        assert isinstance(self.study.race, Race)
+        is_last = until == self.study.race.rungs[-1]
+        by_backbone: dict[str, list[Trial]] = defaultdict(list)
+        for trial in alive:
+            by_backbone[trial.config.backbone].append(trial)
+        kept = []
+        for rivals in by_backbone.values():
+            rivals.sort(key=lambda trial: (_best_up_to(trial, until), trial.id), reverse=True)
+            kept += rivals[: 1 if is_last else max(1, len(rivals) // self.study.race.eta)]
+        return [trial for trial in alive if trial in kept]
+
+    def _announce(self, stage: str, todo: Sequence[Trial], until: int | None, slots: int) -> None:
+        states = {trial.id: checkpoint.read_state(trial.folder) for trial in todo}
+        self.on_event(
+            {
+                "type": "stage",
+                "stage": stage,
+                "slots": slots,
+                "trials": [
+                    {
+                        "trial": trial.id,
+                        "backbone": trial.config.backbone,
+                        "epoch": states[trial.id].epoch,
+                        "until": until or trial.config.epochs,
+                    }
+                    for trial in todo
+                ],
+            }
+        )
+
+    def _handler(self, todo: Sequence[Trial], until: int | None) -> OnEvent:
+        by_id = {trial.id: trial for trial in todo}
+
+        def handle(event: dict[str, Any]) -> None:
+            trial = by_id[event["trial"]]
+            if event["type"] == "start":
+                self._begin(trial, event["stage"])
+            elif event["type"] == "epoch":
+                self._note_epoch(trial.id, event["record"])
+            elif event["type"] == "failed":
+                self.failed[trial.id] = event["reason"]
+                self._end(trial, "FAILED", "failed", event["reason"])
+            elif event["type"] == "done" and until is None:
+                self._end(trial, "FINISHED", "trained")
+            self.on_event(event)
+
+        return handle
+
+    def _begin(self, trial: Trial, stage: str) -> None:
+        artifact.write_json(trial.folder / "config.json", trial.config.model_dump())
+        self._open.add(trial.id)
+        self.journal.append(
+            "trial",
+            trial=trial.id,
+            stage=stage,
+            family=trial.config.family,
+            backbone=trial.config.backbone,
+            config=trial.config.model_dump(),
+            folder=str(trial.folder),
+            pack=str(trial.pack),
+        )
+
+    def _note_epoch(self, trial_id: str, record: dict[str, Any]) -> None:
+        self.journal.append("epoch", trial=trial_id, epoch=record["epoch"], record=record)
+
+    def _end(self, trial: Trial, status: str, outcome: str, reason: str | None = None) -> None:
+        if trial.id not in self._open and self._ended.get(trial.id, {}).get("outcome") == outcome:
+            return
+        self._open.discard(trial.id)
+        state = checkpoint.read_state(trial.folder)
+        if state.best is not None:
+            _draw(trial, state)
+        self.journal.append(
+            "end",
+            trial=trial.id,
+            status=status,
+            outcome=outcome,
+            reason=reason,
+            best=asdict(state.best) if state.best else None,
+            time_seconds=state.seconds,
+            parameters_total=state.parameters_total,
+            parameters_trainable=state.parameters_trainable,
+            weights_source=state.weights_source,
+        )
+        if outcome == "cut":
+            self.on_event({"type": "cut", "trial": trial.id})
+
+
+def _best_up_to(trial: Trial, epoch: int) -> tuple[float, float]:
+    records = [r for r in checkpoint.read_state(trial.folder).records if r.epoch <= epoch]
+    return max((record.rank for record in records), default=(float("-inf"), 0.0))
+
+
+def _draw(trial: Trial, state: checkpoint.State) -> None:
+    """The trial's pictures, for MLflow: learning curves, and the confusion matrix at 0.5."""
+    val = checkpoint.val_predictions(trial.folder)
+    curves = plots.learning_curves([asdict(record) for record in state.records])
+    matrix = metrics.confusion(val.labels, val.probs)
+    artifact.write_bytes(trial.folder / "curves.png", curves)
+    artifact.write_bytes(
+        trial.folder / "confusion.png", plots.confusion_matrix(matrix, val.classes)
+    )

@@ -1,0 +1,114 @@
+"""train_all: every backbone of a study over its grid, race and final, each run in MLflow."""
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from pneumoray import tracking
+from pneumoray.data.read import map_threads
+from pneumoray.distributed import packing, runtime
+from pneumoray.distributed.runtime import Resources
+from pneumoray.errors import StudyError
+from pneumoray.models import weights
+from pneumoray.stages import champion, prepare, provenance
+from pneumoray.stages.prepare import OnEvent
+from pneumoray.stages.run import Run
+from pneumoray.study import Config, Study, configurations, optional_backbones, without_backbones
+from pneumoray.study import read as read_study
+from pneumoray.workspace import TrialRow, open_workspace
+
+
+def train_all(
+    study: Study | str = "xray",
+    data: Path | str | None = None,
+    *,
+    images: Path | str | None = None,
+    workspace: Path | str | None = None,
+    mlflow: Path | str | None = None,
+    address: str | None = None,
+    resources: Resources | None = None,
+    fresh: bool = False,
+    allow_leaks: bool = False,
+    no_patients: bool = False,
+    promote: bool = False,
+    verbose: bool = False,
+    on_event: OnEvent = lambda event: None,
+) -> list[TrialRow]:
+    """Train a study and return its leaderboard, best validation AUROC first.
+
+    The same call again goes on where it was left, and does nothing when all is done. A trial that
+    fails is on the leaderboard with its reason; the others go on.
+    Raises PneumorayError, before anything starts, for whatever the user can fix.
+    """
+    place = open_workspace(workspace)
+    study = read_study(study) if isinstance(study, str) else study
+    study = leave_out_missing(study, on_event)
+    configs = configurations(study)
+    check_weights(configs)
+    settings = tracking.find_settings(_path(mlflow), place.root, study.name == "demo")
+    tracking.check(settings)
+    listed = prepare.list_images(study, _path(data), _path(images), place)
+    folder = place.study(study.name)
+
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(folder.locked())
+        remote = runtime.is_remote(address)
+        if remote:
+            stack.enter_context(runtime.cluster(address, verbose))
+        prepared = prepare.pack_images(
+            study,
+            configs,
+            listed,
+            place,
+            map_shards=packing.map_shards if remote else map_threads,
+            on_event=on_event,
+        )
+        leaking = prepare.check_honesty(prepared, allow_leaks=allow_leaks, no_patients=no_patients)
+        for finding in prepared.findings:
+            on_event({"type": "finding", **asdict(finding)})
+        folder.claim(study, prepared.hashes, fresh, {"leaks_allowed": leaking})
+        place.remember(study.name)
+        run = Run(study, configs, prepared, folder, on_event)
+        run.journal.append("study", **provenance.of_study(study, prepared, leaking))
+        replayer = tracking.Replayer(folder.journal, settings)
+        try:
+            replayer.start()
+            if run.pending():
+                if not remote:
+                    stack.enter_context(runtime.cluster(address, verbose))
+                most_workers = max(config.workers for config in configs)
+                run.train(runtime.resolve(resources or Resources(), most_workers))
+            champion.register(study, folder, run.journal, promote)
+            run.close("FINISHED")
+        except BaseException as error:
+            run.close("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
+            raise
+        finally:
+            unsent = replayer.close()
+            if unsent:
+                on_event({"type": "unsent", "records": unsent})
+    rows = folder.rows(tracking.run_ids(settings, study.name))
+    if all(row.outcome == "failed" for row in rows):
+        raise StudyError(f"every trial of study {study.name} failed; the first: {rows[0].reason}")
+    return rows
+
+
+def leave_out_missing(study: Study, on_event: OnEvent) -> Study:
+    """The study without optional backbones whose pretrained weights can't be had here."""
+    missing = [name for name, where in optional_backbones(study) if not weights.available(name, where)]
+    if not missing:
+        return study
+    on_event({"type": "note", "text": f"left out, for want of their weights: {', '.join(missing)}"})
+    return without_backbones(study, missing)
+
+
+def check_weights(configs: Sequence[Config]) -> None:
+    """Raise WeightsError now rather than in the middle of a race."""
+    for backbone, where, in_chans in {(c.backbone, c.weights, c.in_chans) for c in configs}:
+        if where != "none":
+            weights.find(backbone, where, in_chans)
+
+
+def _path(value: Path | str | None) -> Path | None:
+    return None if value is None else Path(value)

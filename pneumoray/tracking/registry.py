@@ -1,0 +1,157 @@
+"""A Bundle becomes a version of a registered model, with everything that it needs to run."""
+
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import mlflow.pyfunc
+from mlflow import MlflowClient
+from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+from mlflow.models import Model
+
+from pneumoray import artifact
+from pneumoray.errors import WorkspaceError
+
+ALIAS = "champion"
+BUNDLE, DECIDED = "pneumoray.bundle", "pneumoray.decided"
+_PACKAGE = Path(__file__).parents[1]
+# What pneumoray/bundle.py imports, down to the bottom. Named, because MLflow's inference takes a minute.
+_REQUIREMENTS = (
+    "torch",
+    "torchvision",
+    "timm",
+    "safetensors",
+    "numpy",
+    "pandas",
+    "pillow",
+    "filelock",
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A Bundle on its way into the registry, and the run that made it."""
+
+    name: str
+    folder: Path
+    experiment_id: str
+    run_id: str
+    tags: dict[str, str]  # val_auroc and val_digest among them decide on the alias
+    promote: bool = False
+
+
+def register(client: MlflowClient, entry: Entry) -> ModelVersion:
+    """The version of `entry.name` that holds the bundle: the one there is, or a new one.
+
+    The alias `champion` moves to a new version when it is better on the same validation split, or
+    promoted. That is decided once, so that a replay never undoes what someone did since.
+    """
+    digest = artifact.sha256_file(entry.folder / "bundle.json")  # it holds the hashes of the weights
+    try:
+        client.create_registered_model(entry.name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    versions = client.search_model_versions(f"name = '{entry.name}'")
+    version = next((v for v in versions if v.tags.get(BUNDLE) == digest), None)
+    if version is None:
+        model = _logged_model(client, entry, digest)
+        version = client.create_model_version(
+            entry.name,
+            # not models:/ID, which a database resolves by MLflow's global tracking URI
+            source=model.artifact_location,
+            run_id=entry.run_id,
+            model_id=model.model_id,
+            tags=entry.tags | {BUNDLE: digest},
+        )
+    if DECIDED not in version.tags or (entry.promote and version.tags[DECIDED] != "promoted"):
+        champion = _champion(client, entry.name)
+        wins = entry.promote or champion is None or _better(entry.tags, champion.tags)
+        if wins:
+            client.set_registered_model_alias(entry.name, ALIAS, version.version)
+        decision = "promoted" if entry.promote else "champion" if wins else "no"
+        client.set_model_version_tag(entry.name, version.version, DECIDED, decision)
+    return version
+
+
+def _champion(client: MlflowClient, name: str) -> ModelVersion | None:
+    try:
+        return client.get_model_version_by_alias(name, ALIAS)
+    except MlflowException as error:
+        if error.error_code in ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST"):
+            return None
+        raise
+
+
+def _better(new: dict[str, str], old: dict[str, str]) -> bool:
+    """Whether `new` has the higher validation AUROC on the very same images."""
+    if not new.get("val_digest") or new["val_digest"] != old.get("val_digest"):
+        return False
+    return float(new["val_auroc"]) > float(old["val_auroc"])
+
+
+def _logged_model(client: MlflowClient, entry: Entry, digest: str) -> LoggedModel:
+    """The run's MLflow model of this bundle; one that was begun and not finished is gone on with."""
+    found = client.search_logged_models(
+        [entry.experiment_id],
+        filter_string=f"tags.`{BUNDLE}` = '{digest}' AND source_run_id = '{entry.run_id}'",
+    )
+    if found:
+        model = found[0]
+    else:
+        model = client.create_logged_model(
+            entry.experiment_id,
+            name=re.sub(r"[/:.%\"']", "_", entry.name),
+            source_run_id=entry.run_id,
+            tags=entry.tags | {BUNDLE: digest},
+            model_type="pneumoray.Bundle",
+        )
+    if model.status == LoggedModelStatus.READY:
+        return model
+    with tempfile.TemporaryDirectory(prefix="pneumoray-") as temporary:
+        path = Path(temporary) / "model"
+        _save(path, entry, model)
+        client.log_model_artifacts(model.model_id, str(path))
+    client.log_outputs(entry.run_id, [LoggedModelOutput(model.model_id, step=0)])
+    return client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
+
+
+def _save(path: Path, entry: Entry, model: LoggedModel) -> None:
+    """Write the MLflow model: the bundle, this package's code, and what to install."""
+    code = path.parent / "code" / _PACKAGE.name
+    shutil.copytree(_PACKAGE, code, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+    described: dict[str, Any] = artifact.read_json(entry.folder / "bundle.json")
+    mlflow.pyfunc.save_model(
+        path,
+        loader_module="pneumoray.bundle",
+        data_path=str(entry.folder),
+        code_paths=[str(code)],
+        pip_requirements=[_pinned(name) for name in _REQUIREMENTS],
+        mlflow_model=Model(
+            artifact_path=model.artifact_location,
+            run_id=entry.run_id,
+            model_id=model.model_id,
+            model_uuid=model.model_id,
+            metadata={"classes": described["classes"], "input": "image bytes or uint8 pixels"},
+        ),
+    )
+
+
+def _pinned(name: str) -> str:
+    """'torch==2.9.1': the public part, as '+cpu' is found in one index only."""
+    return f"{name}=={metadata.version(name).partition('+')[0]}"
+
+
+def check_bundle(folder: Path, trial: str) -> None:
+    """Raise WorkspaceError unless the bundle in `folder` is there, and still that of `trial`."""
+    origin = artifact.read_json(folder / "bundle.json").get("info", {}).get("origin", {})
+    if origin.get("trial", trial) != trial:
+        raise WorkspaceError(
+            f"bundle {folder} is of trial {origin['trial']} by now, no longer of {trial}"
+        )

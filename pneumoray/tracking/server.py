@@ -1,0 +1,149 @@
+"""The tracking server: whether it is there and new enough, and `pneumoray ui`."""
+
+import base64
+import os
+import socket
+import sqlite3
+import ssl
+import subprocess
+import sys
+import urllib.error
+import urllib.parse
+import urllib.request
+from contextlib import closing
+from pathlib import Path
+
+from pneumoray.errors import TrackingError
+from pneumoray.tracking.settings import ENVIRONMENT_VARIABLE, Settings
+
+OLDEST_MAJOR = 3
+TIMEOUT_SECONDS = 5.0
+_NEXT = "start it, or name another with --mlflow FILE or MLFLOW_TRACKING_URI"
+_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
+
+
+def check(settings: Settings) -> None:
+    """Raise TrackingError, within seconds, unless runs can be written to `settings.tracking_uri`.
+
+    A server is asked for /version (3 or newer) before MLflow, which would try for minutes, is. Of a
+    database that is no file, only whether its port answers.
+    """
+    uri = settings.tracking_uri
+    scheme = uri.partition(":")[0].partition("+")[0]
+    if scheme in ("http", "https"):
+        _check_server(uri)
+    elif scheme == "sqlite":
+        _check_sqlite(Path(uri.removeprefix("sqlite:///")))
+    elif scheme in _PORTS:
+        parts = urllib.parse.urlsplit(uri)
+        address = (parts.hostname or "localhost", parts.port or _PORTS[scheme])
+        try:
+            socket.create_connection(address, TIMEOUT_SECONDS).close()
+        except OSError as error:
+            raise TrackingError(f"database {shown(uri)} does not answer ({error}); {_NEXT}") from None
+    elif scheme != "databricks":
+        raise TrackingError(
+            f"tracking URI {uri!r} is neither a server (http://HOST:5000) nor a database "
+            "(sqlite:////PATH/mlflow.db)"
+        )
+
+
+def shown(uri: str) -> str:
+    """The URI without its password."""
+    parts = urllib.parse.urlsplit(uri)
+    if not parts.password:
+        return uri
+    return urllib.parse.urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def serve(settings: Settings, host: str = "127.0.0.1", port: int = 5000) -> int:
+    """Show runs and models in a browser until interrupted; returns the exit status of MLflow.
+
+    Raises TrackingError when the runs are on a server, which shows them itself, or the port is taken.
+    """
+    if not settings.is_database:
+        raise TrackingError(
+            f"the runs are on {shown(settings.tracking_uri)}, which has its own pages: open that"
+        )
+    check(settings)
+    with closing(socket.socket()) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise TrackingError(
+                f"port {port} on {host} can't be used ({error.strerror}); name another with --port"
+            ) from None
+    command = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port)]
+    command += ["--backend-store-uri", settings.tracking_uri, "--workers", "1"]
+    command += ["--artifacts-destination", settings.artifacts]
+    environment = {key: value for key, value in os.environ.items() if key != ENVIRONMENT_VARIABLE}
+    process = subprocess.Popen(command, env=environment)
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _check_server(uri: str) -> None:
+    name = shown(uri)
+    try:
+        status = "answers"
+        version = _ask(uri, "/version").strip()
+        major = int(version.partition(".")[0])
+        status = "is not healthy"
+        _ask(uri, "/health")
+    except urllib.error.HTTPError as error:
+        if error.code in (401, 403):
+            raise TrackingError(
+                f"MLflow server {name} refuses to let us in (HTTP {error.code}); set "
+                "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+            ) from None
+        raise TrackingError(f"{name} {status} with HTTP {error.code}, not as MLflow; {_NEXT}") from None
+    except ValueError:
+        raise TrackingError(f"{name} is no MLflow server (it has no version); {_NEXT}") from None
+    except OSError as error:
+        reason = getattr(error, "reason", error)
+        raise TrackingError(f"MLflow server {name} can't be reached ({reason}); {_NEXT}") from None
+    if major < OLDEST_MAJOR:
+        raise TrackingError(
+            f"MLflow server {name} is of version {version}; {OLDEST_MAJOR} or newer is needed: update it, "
+            "or name another with --mlflow FILE or MLFLOW_TRACKING_URI"
+        )
+
+
+def _ask(uri: str, path: str) -> str:
+    """The body of a GET, with the credentials that MLflow itself would send."""
+    parts = urllib.parse.urlsplit(uri)
+    address = parts._replace(netloc=parts.netloc.rpartition("@")[2], path=parts.path + path)
+    request = urllib.request.Request(urllib.parse.urlunsplit(address))
+    user = os.environ.get("MLFLOW_TRACKING_USERNAME") or parts.username
+    password = os.environ.get("MLFLOW_TRACKING_PASSWORD") or parts.password or ""
+    if token := os.environ.get("MLFLOW_TRACKING_TOKEN"):
+        request.add_header("Authorization", f"Bearer {token}")
+    elif user:
+        encoded = base64.b64encode(f"{user}:{password}".encode()).decode()
+        request.add_header("Authorization", f"Basic {encoded}")
+    context = ssl.create_default_context(cafile=os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH"))
+    if os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() == "true":
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS, context=context) as answer:
+        return answer.read(1000).decode(errors="replace")
+
+
+def _check_sqlite(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists() and not os.access(path.parent, os.W_OK):
+            raise PermissionError(13, "Permission denied")
+        if path.exists():
+            with closing(sqlite3.connect(path, timeout=TIMEOUT_SECONDS)) as connection:
+                connection.execute("PRAGMA schema_version").fetchone()
+    except (OSError, sqlite3.Error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise TrackingError(
+            f"MLflow's database {path} can't be used ({reason}); {_NEXT.removeprefix('start it, or ')}"
+        ) from None

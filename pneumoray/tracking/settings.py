@@ -1,0 +1,113 @@
+"""mlflow.yaml: where runs and models go, and what they are called."""
+
+import os
+import string
+from pathlib import Path
+from typing import Any, Self
+
+import pydantic
+import yaml
+
+from pneumoray.errors import TrackingError, did_you_mean
+
+FILE = "mlflow.yaml"
+ENVIRONMENT_VARIABLE = "MLFLOW_TRACKING_URI"
+_SQLITE = "sqlite:///"
+
+
+class Settings(pydantic.BaseModel):
+    """Where runs and models go. `{workspace}`, `{study}` and `{family}` are filled in."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
+
+    tracking_uri: str = "sqlite:///{workspace}/mlflow.db"
+    artifacts: str = "{workspace}/mlartifacts"  # of a database; a server decides for itself
+    experiment: str = "pneumoray-{study}"
+    model: str = "pneumoray-{study}-{family}"
+    tags: dict[str, str] = pydantic.Field(default_factory=dict)
+
+    @pydantic.model_validator(mode="after")
+    def _known_placeholders(self) -> Self:
+        for key, allowed in _PLACEHOLDERS.items():
+            text = getattr(self, key)
+            names = {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+            if unknown := sorted(names - set(allowed)):
+                choice = " and ".join(f"{{{name}}}" for name in allowed)
+                raise ValueError(f"{key} {text!r} names {{{unknown[0]}}}; only {choice} can be")
+            if key in ("experiment", "model") and "study" not in names:
+                raise ValueError(f"{key} {text!r} needs {{study}}, or studies would mix")
+        return self
+
+    @property
+    def is_database(self) -> bool:
+        """Whether MLflow writes to a database by itself, without a server."""
+        return self.tracking_uri.startswith(("sqlite:", "postgresql", "mysql", "mssql"))
+
+    def experiment_name(self, study: str) -> str:
+        return self.experiment.format(study=study)
+
+    def model_name(self, study: str, family: str) -> str:
+        return self.model.format(study=study, family=family)
+
+
+_PLACEHOLDERS = {
+    "tracking_uri": ("workspace",),
+    "artifacts": ("workspace",),
+    "experiment": ("study",),
+    "model": ("study", "family"),
+}
+
+
+def find_settings(path: Path | None, workspace: Path, demo: bool = False) -> Settings:
+    """Settings from `path`, else ./mlflow.yaml, else WORKSPACE/mlflow.yaml, else the defaults.
+
+    MLFLOW_TRACKING_URI wins over the file's. The demo has the defaults whatever is said anywhere.
+    Raises TrackingError in one line for a file that can't be read, or holds an unknown key.
+    """
+    settings, base = Settings(), Path.cwd()
+    candidates = [] if demo else [Path(FILE), workspace / FILE]
+    if path is not None and not demo:
+        candidates = [path]
+    for candidate in candidates:
+        if candidate == path or candidate.is_file():
+            settings, base = _read(candidate), candidate.absolute().parent
+            break
+    uri = settings.tracking_uri.format(workspace=workspace.absolute())
+    if not demo and (named := os.environ.get(ENVIRONMENT_VARIABLE)):
+        uri, base = named, Path.cwd()
+    artifacts = base / settings.artifacts.format(workspace=workspace.absolute())
+    if "://" in settings.artifacts:  # a bucket
+        return settings.model_copy(update={"tracking_uri": _absolute(uri, base)})
+    return settings.model_copy(
+        update={"tracking_uri": _absolute(uri, base), "artifacts": str(artifacts)}
+    )
+
+
+def _absolute(uri: str, base: Path) -> str:
+    """The URI with the path of a SQLite file made absolute: Ray's workers change their folder."""
+    if uri.startswith(_SQLITE):
+        return _SQLITE + str(base / uri.removeprefix(_SQLITE))
+    return uri.rstrip("/")
+
+
+def _read(path: Path) -> Settings:
+    try:
+        values: Any = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise TrackingError(f"{path} can't be read: {error.strerror}; name a file as {FILE}") from None
+    except yaml.YAMLError as error:
+        raise TrackingError(f"{path} is no valid YAML: {' '.join(str(error).split())}") from None
+    if values is not None and not isinstance(values, dict):
+        raise TrackingError(f"{path} must hold keys and values, as 'tracking_uri: http://HOST:5000'")
+    try:
+        return Settings.model_validate(values or {})
+    except pydantic.ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(map(str, first["loc"]))
+        if first["type"] == "extra_forbidden":
+            known = ", ".join(Settings.model_fields)
+            near = did_you_mean(key, Settings.model_fields) or f"; known are {known}"
+            raise TrackingError(f"{path}: unknown key {key!r}{near}") from None
+        message = first["msg"].removeprefix("Value error, ")
+        found = f"{key} {first['input']!r}: " if key else ""
+        raise TrackingError(f"{path}: {found}{message}") from None

@@ -1,0 +1,1 @@
+"""Training in pure torch: knows neither Ray nor MLflow."""

@@ -1,0 +1,44 @@
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+@pytest.fixture
+def draw() -> Callable[..., Path]:
+    """Writes a small image whose pixels follow from its seed, and makes the folders above it."""
+
+    def write(path: Path, seed: int = 0, mode: str = "L", size: tuple[int, int] = (40, 30)) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pixels = np.random.default_rng(seed).integers(0, 256, (*size[::-1], 3), dtype=np.uint8)
+        Image.fromarray(pixels).convert(mode).save(path)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def kaggle(tmp_path: Path, draw: Callable[..., Path]) -> Path:
+    """Kermany's names in Kaggle's layout: 24 + 24 train, 2 + 2 val, 6 + 6 test; two a patient."""
+    root = tmp_path / "chest_xray"
+    number = 0
+    for split, num in (("train", 24), ("val", 2), ("test", 6)):
+        for i in range(num):
+            number += 1
+            patient = number // 2 if split == "train" else number
+            draw(root / split / "NORMAL" / f"IM-{patient:04}-{i:04}.jpeg", number)
+            draw(root / split / "PNEUMONIA" / f"person{patient}_virus_{number}.jpeg", 1000 + number)
+    return root
+
+
+@pytest.fixture
+def chest_xray() -> Path:
+    """The real collection, where it is at hand."""
+    shared = os.environ.get("PNEUMORAY_SHARED") or Path(__file__).parents[2] / "../shared"
+    folder = Path(shared) / "data" / "chest_xray"
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is not there")
+    return folder.resolve()

@@ -1,0 +1,192 @@
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from pneumoray.data.folder import Manifest, matched_patients, scan
+from pneumoray.errors import DataError, WorkspaceError
+
+
+def kinds(findings):
+    return [finding.kind for finding in findings]
+
+
+def test_kaggle_layout_gives_splits_classes_and_patients(kaggle):
+    manifest, findings = scan(kaggle)
+    assert manifest.classes == ("NORMAL", "PNEUMONIA")
+    assert findings == []
+    counts = manifest.images.groupby(["split", "label"]).size()
+    assert counts.to_dict() == {
+        ("train", 0): 24, ("train", 1): 24, ("val", 0): 2, ("val", 1): 2, ("test", 0): 6,
+        ("test", 1): 6,
+    }  # fmt: skip
+    assert manifest.images["id"].is_monotonic_increasing
+    assert matched_patients(manifest) == len(manifest.images) == 64
+    assert manifest.of_split("val")["split"].tolist() == ["val"] * 4
+
+
+def test_an_unpacked_kaggle_zip_is_read_once(kaggle, draw):
+    clean, _ = scan(kaggle)
+    for path in sorted(kaggle.rglob("*.jpeg")):
+        inside = path.relative_to(kaggle)
+        copy = kaggle / "chest_xray" / inside
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(path.read_bytes())
+        ghost = kaggle / "__MACOSX" / "chest_xray" / inside.with_name(f"._{inside.name}")
+        ghost.parent.mkdir(parents=True, exist_ok=True)
+        ghost.write_bytes(b"\0\5\26\7")
+    (kaggle / "train" / ".DS_Store").write_bytes(b"x")
+    (kaggle / "train" / "NORMAL" / "._IM-0001.jpeg").write_bytes(b"x")
+    manifest, findings = scan(kaggle)
+    pd.testing.assert_frame_equal(manifest.images, clean.images)
+    assert [(f.kind, f.severity) for f in findings] == [
+        ("hidden", "handled"),
+        ("nested-copy", "handled"),
+    ]
+    assert "66 hidden files" in findings[0].message
+    assert "chest_xray/ with 64 files" in findings[1].message
+    outer, _ = scan(kaggle.parent)  # the folder around it works as well
+    assert outer.root == str(kaggle)
+
+
+@pytest.mark.parametrize("name", ["val", "valid", "Validation"])
+def test_split_folders_are_known_under_their_usual_names(tmp_path, draw, name):
+    for split in ("Train", name):
+        for label in "abc":
+            draw(tmp_path / split / label / "deeper" / "1.png")
+    manifest, _ = scan(tmp_path)
+    assert manifest.classes == ("a", "b", "c")
+    assert set(manifest.images["split"]) == {"train", "val"}
+
+
+def test_flat_layout_has_no_split_and_skips_a_copy_of_itself(tmp_path, draw):
+    for label in ("10", "9", "2"):
+        draw(tmp_path / label / "x.png")
+        draw(tmp_path / "copy" / label / "x.png")
+    draw(tmp_path / "lost.png")
+    (tmp_path / "2" / "notes.txt").write_text("hello")
+    manifest, findings = scan(tmp_path)
+    assert manifest.classes == ("2", "9", "10")
+    assert set(manifest.images["split"]) == {""}
+    assert kinds(findings) == ["nested-copy", "wrong-type", "no-class"]
+
+
+@pytest.mark.parametrize(
+    ("name", "patient"),
+    [
+        ("person12_bacteria_45.jpeg", "person12_bacteria"),
+        ("person12_virus_45.jpeg", "person12_virus"),
+        ("IM-0115-0001.jpeg", "IM-0115"),
+        ("NORMAL2-IM-0012-0001-0002.jpeg", "NORMAL2-IM-0012"),
+        ("holiday.jpeg", ""),
+    ],
+)
+def test_the_shipped_rule_knows_patients_by_number_and_kind(tmp_path, draw, name, patient):
+    draw(tmp_path / "a" / name)
+    draw(tmp_path / "b" / "other.png")
+    row = scan(tmp_path)[0].images.iloc[0]
+    assert row["patient"] == patient
+    assert row["group"] == (patient or f"a/{name}")
+
+
+def test_a_rule_of_the_study_takes_its_first_group_or_the_whole_match(tmp_path, draw):
+    draw(tmp_path / "a" / "scan_p7_1.png")
+    draw(tmp_path / "b" / "scan_p8_1.png")
+    assert scan(tmp_path, patient_rule=r"_(p\d+)_")[0].images["patient"].tolist() == ["p7", "p8"]
+    assert scan(tmp_path, patient_rule=r"p\d+")[0].images["patient"].tolist() == ["p7", "p8"]
+    with pytest.raises(DataError, match="no regular expression"):
+        scan(tmp_path, patient_rule="(")
+
+
+def test_links_are_followed_but_not_in_circles(tmp_path, draw):
+    draw(tmp_path / "store" / "x.png")
+    draw(tmp_path / "data" / "b" / "y.png")
+    (tmp_path / "data" / "a").symlink_to(tmp_path / "store")
+    (tmp_path / "store" / "loop").symlink_to(tmp_path / "store")
+    assert scan(tmp_path / "data")[0].images["id"].tolist() == ["a/x.png", "b/y.png"]
+
+
+def make_table(tmp_path: Path, draw, text: str) -> Path:
+    for name in ("1.png", "2.png", "3.png"):
+        draw(tmp_path / "images" / name)
+    table = tmp_path / "table.csv"
+    table.write_text(text)
+    return table
+
+
+def test_a_table_brings_labels_patients_splits_and_its_own_columns(tmp_path, draw):
+    text = (
+        "Path;Label;patient;split;sex;class;width\n"
+        "1.png;ill;007;train;F;A;NA\n./2.png;well;;Valid;M;B;\n3.png;ill;8;test;;C;9\n"
+        "3.png;ill;8;test;;C;9\n"
+    )
+    manifest, findings = scan(make_table(tmp_path, draw, text), tmp_path / "images")
+    images = manifest.images
+    assert manifest.classes == ("ill", "well")
+    assert images["id"].tolist() == ["1.png", "2.png", "3.png"]
+    assert images["label"].tolist() == [0, 1, 0]
+    assert images["patient"].tolist() == ["007", "", "8"]
+    assert images["group"].tolist() == ["007", "2.png", "8"]
+    assert images["split"].tolist() == ["train", "val", "test"]
+    assert manifest.extra_columns == ["sex", "class", "table_width"]
+    assert images["table_width"].tolist() == ["NA", "", "9"]
+    assert kinds(findings) == ["renamed-columns", "repeated-rows"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "no readable CSV"),
+        ("path,label\n", "no rows"),
+        ("file,label\n1.png,a\n", "no column 'path' but file, label"),
+        ("path,labels\n1.png,a\n", "did you mean labels"),
+        ("path,label\n1.png,\n2.png,b\n", "no label in row 2"),
+        ("path,label\n1.png,a\n2.png,a\n", "one class only"),
+        ("path,label\n1.png,a\n1.png,b\n", r"1.png several labels \(a, b\)"),
+        ("path,label\n1.png,a|b\n2.png,b\n", r"1.png several labels \(a\|b\)"),
+        ('path,label\n1.png,"a,b"\n2.png,b\n3.png,a\n', "several labels"),
+        ("path,label,split\n1.png,a,trian\n2.png,b,val\n", "did you mean train"),
+        ("path,label\nx.png,a\ny.png,b\n", "none of the 2 images"),
+        ("path,label,age\n1.png,a,3\n1.png,a,4\n2.png,b,4\n", "several different rows"),
+        ("path,label,path\n1.png,a,3\n", "no readable CSV|twice|several|one class"),
+    ],
+)
+def test_a_bad_table_is_refused_in_one_line(tmp_path, draw, text, message):
+    with pytest.raises(DataError, match=message) as error:
+        scan(make_table(tmp_path, draw, text), tmp_path / "images")
+    assert "\n" not in str(error.value)
+
+
+def test_a_comma_may_belong_to_a_class_name(tmp_path, draw):
+    table = make_table(tmp_path, draw, 'path,label\n1.png,"Effusion, left"\n2.png,b\n')
+    assert scan(table, tmp_path / "images")[0].classes == ("Effusion, left", "b")
+
+
+def test_data_that_cannot_be_trained_on_is_refused(tmp_path, draw):
+    with pytest.raises(DataError, match="does not exist"):
+        scan(tmp_path / "nowhere")
+    with pytest.raises(DataError, match="no images"):
+        scan(tmp_path)
+    draw(tmp_path / "train" / "a" / "1.png")
+    with pytest.raises(DataError, match="one class only"):
+        scan(tmp_path)
+
+
+def test_a_saved_manifest_loads_to_the_same_cells(tmp_path, draw):
+    text = 'path,label,age\n1.png,a,NA\n2.png,b,007\n3.png,b,"x, ""y"""\n'
+    manifest, _ = scan(make_table(tmp_path, draw, text), tmp_path / "images")
+    manifest.save(tmp_path / "saved")
+    again = Manifest.load(tmp_path / "saved")
+    pd.testing.assert_frame_equal(again.images, manifest.images, check_dtype=False)
+    assert (again.classes, again.root) == (manifest.classes, manifest.root)
+    path = tmp_path / "saved" / "manifest.csv"
+    path.write_text(path.read_text()[:-40])
+    with pytest.raises(WorkspaceError, match=r"manifest\.csv"):
+        Manifest.load(tmp_path / "saved")
+
+
+def test_the_real_collection_is_listed(chest_xray):
+    manifest, findings = scan(chest_xray)
+    assert len(manifest.images) == 5232
+    assert matched_patients(manifest) == 5232
+    assert findings == []

@@ -1,0 +1,258 @@
+"""A bundle predicts like its members, from bytes or pixels, and opens only when it is intact."""
+
+import base64
+import io
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import safetensors.torch
+import torch
+from PIL import Image
+
+from pneumoray import bundle
+from pneumoray.bundle import Bundle, Member
+from pneumoray.data import image
+from pneumoray.errors import DataError, PneumorayError, WeightsError, WorkspaceError
+from pneumoray.evaluation import calibration
+from pneumoray.models import zoo
+
+CLASSES = ("NORMAL", "PNEUMONIA")
+torch.set_num_threads(1)  # tiny networks: more threads only wait for each other
+
+
+def _member(name="a", color="grey", size=32, **changes):
+    num_channels = image.NUM_CHANNELS[color]
+    member = Member(
+        name=name,
+        family="resnet",
+        backbone="resnet18",
+        head="linear",
+        dropout=0.0,
+        image_size=size,
+        image_fit="squeeze",
+        color=color,
+        mean=(0.4,) * num_channels,
+        std=(0.25,) * num_channels,
+    )
+    return replace(member, **changes)
+
+
+def _state(member, seed):
+    torch.manual_seed(seed)
+    in_chans = image.NUM_CHANNELS[member.color]
+    state = zoo.build(member.backbone, len(CLASSES), in_chans, image_size=32).state_dict()
+    return {key: tensor.contiguous() for key, tensor in state.items()}
+
+
+def _png(array):
+    buffer = io.BytesIO()
+    Image.fromarray(array).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="module")
+def pixels():
+    return np.random.default_rng(0).integers(0, 256, (5, 48, 40), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    members = (_member("a"), _member("b", color="rgb", size=40, image_fit="pad"))
+    path = tmp_path_factory.mktemp("bundle") / "vote"
+    described = Bundle(members, CLASSES, temperature=2.0, threshold=0.3, info={"study": "demo"})
+    bundle.save(described, [_state(member, i) for i, member in enumerate(members)], path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def opened(folder):
+    return bundle.load(folder)
+
+
+@pytest.fixture
+def copy(folder, tmp_path):
+    """A folder that a test may damage."""
+    target = tmp_path / "copy"
+    target.mkdir()
+    for file in folder.iterdir():
+        (target / file.name).write_bytes(file.read_bytes())
+    return target
+
+
+def test_vote_is_the_mean_of_the_members_then_the_temperature(opened, pixels):
+    votes = []
+    for model, member in zip(opened.models, opened.members, strict=True):
+        arrays = [
+            image.load(_png(p), member.image_size, member.image_fit, member.color) for p in pixels
+        ]
+        images = torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2).float() / 255
+        with torch.no_grad():
+            votes.append(model((images - 0.4) / 0.25).double().softmax(1).numpy())
+    expected = calibration.apply_temperature(np.mean(votes, axis=0), 2.0)
+    np.testing.assert_allclose(opened.predict_probs(pixels), expected, atol=1e-6)
+
+
+def test_bytes_and_pixels_and_batch_sizes_agree(opened, pixels):
+    expected = opened.predict_probs(pixels)
+    assert expected.dtype == np.float64
+    np.testing.assert_allclose(expected.sum(axis=1), 1)
+    np.testing.assert_array_equal(opened.predict_probs([_png(p) for p in pixels]), expected)
+    np.testing.assert_array_equal(opened.predict_probs(list(pixels)), expected)
+    np.testing.assert_array_equal(opened.predict_probs(pixels[..., None]), expected)
+    np.testing.assert_allclose(opened.predict_probs(pixels, batch_size=2), expected, atol=1e-6)
+    assert opened.predict_probs([]).shape == (0, 2)
+
+
+def test_threshold_decides_for_two_classes_and_the_largest_probability_otherwise(opened, pixels):
+    probs = opened.predict_probs(pixels)
+    threshold = float(np.median(probs[:, 1]))
+    table = replace(opened, threshold=threshold).predict(pixels)
+    assert list(table.columns) == ["prob_NORMAL", "prob_PNEUMONIA", "predicted"]
+    assert (table["predicted"] == "PNEUMONIA").tolist() == (probs[:, 1] >= threshold).tolist()
+    table = replace(opened, threshold=None).predict(pixels)
+    assert table["predicted"].tolist() == [CLASSES[i] for i in probs.argmax(axis=1)]
+
+
+def test_description_survives_and_weights_may_come_from_a_file(tmp_path, folder, opened):
+    member = _member(name="resnet18/odd name")
+    safetensors.torch.save_file(_state(member, 0), tmp_path / "best.safetensors")
+    saved = bundle.save(Bundle((member,), CLASSES), [tmp_path / "best.safetensors"], tmp_path / "b")
+    assert bundle.describe(tmp_path / "b") == saved
+    assert saved.members[0].weights == "model.safetensors"
+    one = bundle.load(tmp_path / "b").models[0].state_dict()
+    assert all(torch.equal(one[key], value) for key, value in opened.models[0].state_dict().items())
+    assert bundle.describe(folder).info == {"study": "demo"}
+
+
+def test_loading_leaves_the_global_random_state_alone(folder):
+    torch.manual_seed(7)
+    expected = torch.rand(1)
+    torch.manual_seed(7)
+    loaded = bundle.load(folder)
+    assert torch.equal(torch.rand(1), expected)
+    assert not any(model.training for model in loaded.models)
+
+
+def test_a_failed_save_leaves_nothing(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        bundle.save(Bundle((_member(),), CLASSES), [tmp_path / "absent"], tmp_path / "b")
+    assert list(tmp_path.iterdir()) == []
+
+
+def _damage(folder, **changes):
+    path = folder / "bundle.json"
+    values = json.loads(path.read_text())
+    path.write_text(json.dumps(values | changes))
+
+
+def test_changed_weights_are_refused(copy):
+    file = next(copy.glob("0-*.safetensors"))
+    data = bytearray(file.read_bytes())
+    data[-1] ^= 1
+    file.write_bytes(data)
+    with pytest.raises(WorkspaceError, match="SHA-256"):
+        bundle.load(copy)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"format": 99}, "format 99"),
+        ({"surprise": 1}, "surprise"),
+        ({"members": []}, "0 members"),
+        ({"members": [{"weights": "../../etc/passwd"}]}, "outside"),
+        ({"members": [{"weights": "a", "code": "x"}]}, "code"),
+    ],
+)
+def test_descriptions_that_cannot_be_understood_are_refused(copy, changes, message):
+    _damage(copy, **changes)
+    with pytest.raises(WorkspaceError, match=message) as error:
+        bundle.load(copy)
+    assert "\n" not in str(error.value)
+
+
+def test_missing_pieces_are_refused(copy, tmp_path):
+    with pytest.raises(WorkspaceError, match="is no bundle"):
+        bundle.load(tmp_path)
+    next(copy.glob("1-*.safetensors")).unlink()
+    with pytest.raises(WorkspaceError, match="lacks 1-b"):
+        bundle.load(copy)
+
+
+def test_weights_of_another_network_are_refused_in_one_line(tmp_path):
+    wrong = _state(_member(color="rgb"), 0)
+    bundle.save(Bundle((_member(),), CLASSES), [wrong], tmp_path / "b")
+    with pytest.raises(WeightsError, match="don't fit resnet18") as error:
+        bundle.load(tmp_path / "b")
+    assert "\n" not in str(error.value)
+
+
+def test_code_of_an_own_backbone_runs_only_when_allowed(tmp_path):
+    own = f"{__name__}:never_called"
+    bundle.save(Bundle((_member(backbone=own),), CLASSES), [_state(_member(), 0)], tmp_path / "b")
+    with pytest.raises(WeightsError, match="own_code=True"):
+        bundle.load(tmp_path / "b")
+
+
+def test_served_model_takes_bytes_base64_and_pixels(folder, opened, pixels):
+    served = bundle._load_pyfunc(str(folder))
+    expected = opened.predict(pixels)
+    encoded = [_png(p) for p in pixels]
+    text = [base64.b64encode(data).decode() for data in encoded]
+    for given in (
+        pixels,
+        pixels.astype(np.int64),
+        encoded,
+        text,
+        np.array(encoded, dtype=object),
+        pixels.tolist(),
+        pd.DataFrame({"image": encoded, "age": 3}),
+        pd.DataFrame({"anything": text}),
+    ):
+        pd.testing.assert_frame_equal(served.predict(given), expected)
+    one = served.predict(encoded[0], params={})
+    pd.testing.assert_frame_equal(one, served.predict(encoded[:1]))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["/etc/hostname"], "paths are not opened"),
+        (["abcd"], "input 0: .*decoded"),
+        (["ä"], "no base64"),
+        ([b""], "input 0: .*empty"),
+        ([3.5], "type float"),
+        (np.zeros((4, 4), np.uint8), "shape"),
+        (np.full((1, 4, 4), 300), "from 0 to 255"),
+        (np.zeros((1, 4, 4, 7), np.uint8), "shape"),
+        (pd.DataFrame({"a": [b""], "b": [b""]}), "columns a, b"),
+    ],
+)
+def test_served_model_refuses_what_is_no_image(folder, given, message):
+    with pytest.raises(DataError, match=message):
+        bundle._load_pyfunc(str(folder)).predict(given)
+
+
+def test_a_path_to_a_real_image_is_not_opened(folder, tmp_path, pixels):
+    path = tmp_path / "image"
+    path.write_bytes(_png(pixels[0]))
+    with pytest.raises(PneumorayError):
+        bundle._load_pyfunc(str(folder)).predict([str(path)])
+
+
+def test_importing_brings_neither_ray_nor_mlflow():
+    code = (
+        "import sys, pneumoray.bundle; "
+        "print([m for m in ('ray', 'mlflow', 'sklearn', 'pydantic') if m in sys.modules])"
+    )
+    root = Path(bundle.__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root
+    )
+    assert done.stdout.strip() == "[]"
