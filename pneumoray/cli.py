@@ -26,10 +26,18 @@ def _one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
         except PneumorayError as error:
             _fail(str(error))
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT, errno.EPERM):
+            if error.errno not in (
+                errno.ENOSPC,
+                errno.EACCES,
+                errno.EROFS,
+                errno.EDQUOT,
+                errno.EPERM,
+            ):
                 raise
             place = f" {error.filename}" if error.filename else ""
-            _fail(f"can't write{place}: {error.strerror}; free some space, or name another --workspace")
+            _fail(
+                f"can't write{place}: {error.strerror}; free some space, or name another --workspace"
+            )
         except KeyboardInterrupt:
             _fail("stopped; the same command goes on from here", _EXIT_INTERRUPTED)
 
@@ -48,8 +56,10 @@ def _options(*options: Callable) -> Callable:
 
 
 workspace_option = click.option(
-    "--workspace", type=_FOLDER, help="Where packs, studies and MLflow's database lie. "
-    "[default: PNEUMORAY_WORKSPACE, else ./pneumoray-workspace]"
+    "--workspace",
+    type=_FOLDER,
+    help="Where packs, studies and MLflow's database lie. "
+    "[default: PNEUMORAY_WORKSPACE, else ./pneumoray-workspace]",
 )
 study_option = click.option("--study", help="A study of the workspace. [default: the last trained]")
 data_options = _options(
@@ -57,18 +67,32 @@ data_options = _options(
     click.option("--images", type=_FOLDER, help="What the paths in the table are relative to."),
 )
 new_study_options = _options(
-    click.option("--study", default="xray", show_default=True, help="A shipped study, or a YAML file."),
+    click.option(
+        "--study", default="xray", show_default=True, help="A shipped study, or a YAML file."
+    ),
     data_options,
-    click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a study field."),
+    click.option(
+        "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a study field."
+    ),
 )
 ray_options = _options(
     click.option("--mlflow", type=_FOLDER, help="An mlflow.yaml. [default: ./ or the workspace's]"),
     click.option("--address", help="Ray cluster, or 'local'. [default: RAY_ADDRESS, else local]"),
-    click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
+    click.option(
+        "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True
+    ),
     click.option("--cpus-per-trial", type=click.IntRange(1), default=1, show_default=True),
-    click.option("--gpus-per-trial", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True),
-    click.option("--max-concurrent", type=click.IntRange(1), help="At most so many trials at once."),
-    click.option("--promote", is_flag=True, help="Move the champion alias even to a model that is not better."),
+    click.option(
+        "--gpus-per-trial", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True
+    ),
+    click.option(
+        "--max-concurrent", type=click.IntRange(1), help="At most so many trials at once."
+    ),
+    click.option(
+        "--promote",
+        is_flag=True,
+        help="Move the champion alias even to a model that is not better.",
+    ),
     click.option("--verbose", is_flag=True, help="Show what Ray has to say."),
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
@@ -86,18 +110,37 @@ def main() -> None:
 @workspace_option
 @ray_options
 @click.option("--fresh", is_flag=True, help="Forget what was trained under this study's name.")
-@click.option("--allow-leaks", is_flag=True, help="Train though test shares patients with train; marks every run.")
+@click.option(
+    "--allow-leaks",
+    is_flag=True,
+    help="Train though test shares patients with train; marks every run.",
+)
 @click.option("--no-patients", is_flag=True, help="Every image is a patient of its own.")
 @click.option("--dry-run", is_flag=True, help="Print trials, hours and disk; start nothing.")
 @_one_line_errors
-def train_all(study, data, images, overrides, workers, workspace, mlflow, address, promote, verbose,
-              fresh, allow_leaks, no_patients, dry_run, **resources):
+def train_all(
+    study,
+    data,
+    images,
+    overrides,
+    workers,
+    workspace,
+    mlflow,
+    address,
+    promote,
+    verbose,
+    fresh,
+    allow_leaks,
+    no_patients,
+    dry_run,
+    **resources,
+):
     """Train every backbone of a study over its grid, and track each run."""
     from pneumoray import console
     from pneumoray import study as studies
 
     chosen = studies.read(study, [*overrides, *([f"workers={workers}"] if workers else [])])
-    from pneumoray.distributed.runtime import Resources
+    from pneumoray.distributed.resources import Resources
 
     wanted = Resources(**resources)
     if dry_run:
@@ -111,9 +154,19 @@ def train_all(study, data, images, overrides, workers, workspace, mlflow, addres
 
     with console.Progress() as progress:
         rows = run(
-            chosen, data, images=images, workspace=workspace, mlflow=mlflow, address=address,
-            resources=wanted, fresh=fresh, allow_leaks=allow_leaks, no_patients=no_patients,
-            promote=promote, verbose=verbose, on_event=progress,
+            chosen,
+            data,
+            images=images,
+            workspace=workspace,
+            mlflow=mlflow,
+            address=address,
+            resources=wanted,
+            fresh=fresh,
+            allow_leaks=allow_leaks,
+            no_patients=no_patients,
+            promote=promote,
+            verbose=verbose,
+            on_event=progress,
         )
     console.leaderboard(rows, chosen.name)
     console.note("next: pneumoray ensemble --top 3   (vote the best, test once)   ·   pneumoray ui")
@@ -121,24 +174,46 @@ def train_all(study, data, images, overrides, workers, workspace, mlflow, addres
 
 @main.command()
 @study_option
-@click.option("--top", type=click.IntRange(1), default=3, show_default=True, help="Members of the vote.")
+@click.option(
+    "--top", type=click.IntRange(1), default=3, show_default=True, help="Members of the vote."
+)
 @click.option("--families", help="Only these families, as vgg,resnet.")
 @click.option("--any-family", is_flag=True, help="The best trials, though they share a family.")
 @workspace_option
 @ray_options
 @json_option
 @_one_line_errors
-def ensemble(study, top, families, any_family, workspace, mlflow, address, promote, verbose, as_json, **resources):
+def ensemble(
+    study,
+    top,
+    families,
+    any_family,
+    workspace,
+    mlflow,
+    address,
+    promote,
+    verbose,
+    as_json,
+    **resources,
+):
     """Vote the best models, choose on validation, and open the test split once."""
     from pneumoray import console
-    from pneumoray.distributed.runtime import Resources
+    from pneumoray.distributed.resources import Resources
     from pneumoray.stages.vote import ensemble as run
 
     with console.Progress() as progress:
         report = run(
-            study, top=top, families=[name for name in (families or "").split(",") if name],
-            any_family=any_family, workspace=workspace, mlflow=mlflow, address=address,
-            resources=Resources(**resources), promote=promote, verbose=verbose, on_event=progress,
+            study,
+            top=top,
+            families=[name for name in (families or "").split(",") if name],
+            any_family=any_family,
+            workspace=workspace,
+            mlflow=mlflow,
+            address=address,
+            resources=Resources(**resources),
+            promote=promote,
+            verbose=verbose,
+            on_event=progress,
         )
     if as_json:
         click.echo(json.dumps(report))
@@ -155,12 +230,13 @@ def ensemble(study, top, families, any_family, workspace, mlflow, address, promo
 def leaderboard(study, workspace, mlflow, as_json):
     """Every trial of a study, best validation AUROC first."""
     from pneumoray import console, tracking
+    from pneumoray.stages import recording
     from pneumoray.workspace import open_workspace
 
     place = open_workspace(workspace)
     folder = place.find(study)
     settings = tracking.find_settings(mlflow, place.root, folder.name == "demo")
-    rows = folder.rows(tracking.run_ids(settings, folder.name))
+    rows = folder.rows(recording.run_ids(folder, settings))
     if as_json:
         click.echo(json.dumps([row.as_json() for row in rows]))
     else:
@@ -170,7 +246,9 @@ def leaderboard(study, workspace, mlflow, as_json):
 @main.command()
 @click.argument("data", type=_FOLDER)
 @click.option("--images", type=_FOLDER, help="What the paths in the table are relative to.")
-@click.option("--patient-rule", help="Regular expression: the patient in a file name. [default: Kermany's]")
+@click.option(
+    "--patient-rule", help="Regular expression: the patient in a file name. [default: Kermany's]"
+)
 @json_option
 @_one_line_errors
 def audit(data, images, patient_rule, as_json):
@@ -205,7 +283,9 @@ def pack(study, data, images, overrides, workspace):
     chosen, place = studies.read(study, overrides), open_workspace(workspace)
     with console.Progress() as progress:
         listed = prepare.list_images(chosen, data, images, place)
-        made = prepare.pack_images(chosen, studies.configurations(chosen), listed, place, on_event=progress)
+        made = prepare.pack_images(
+            chosen, studies.configurations(chosen), listed, place, on_event=progress
+        )
     for one in made.packs.values():
         console.say(f"{one.path}: {one.manifest.images['split'].value_counts().to_dict()}")
 

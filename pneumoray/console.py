@@ -16,6 +16,7 @@ from pneumoray.workspace import TrialRow
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
+_TABLE_WIDTH = 110  # of a table of numbers: room for the longest row
 _PACK_LINE_SECONDS = 10.0  # between plain lines while packing
 _SEVERITY_STYLES = {"fix": "bold red", "handled": "yellow", "note": "dim"}
 
@@ -32,7 +33,9 @@ class Progress:
         self.best: tuple[float, str] = (-math.inf, "")
         self.packing: tuple[int, int] | None = None
         self._last_line = 0.0
-        self._live = Live(console=err, transient=True, get_renderable=self._table, refresh_per_second=4)
+        self._live = Live(
+            console=err, transient=True, get_renderable=self._table, refresh_per_second=4
+        )
 
     def __enter__(self) -> Self:
         if err.is_terminal:
@@ -62,8 +65,8 @@ class Progress:
 
     def _on_unsent(self, event: dict[str, Any]) -> None:
         self._say(
-            f"MLflow can't be reached: {event['records']} records wait in the journal and are sent "
-            "by the next command on this study"
+            f"{event['records']} records wait in the journal for MLflow ({event['reason']}); the next "
+            "command on this study sends them"
         )
 
     def _on_stage(self, event: dict[str, Any]) -> None:
@@ -119,7 +122,9 @@ class Progress:
             (trial["until"] - trial["epoch"]) * mean.get(trial["backbone"], typical)
             for trial in self.trials.values()
         )
-        return f"{duration(left / max(1, min(self.slots, len(self.trials))))} left in the {self.stage}"
+        return (
+            f"{duration(left / max(1, min(self.slots, len(self.trials))))} left in the {self.stage}"
+        )
 
     def _table(self) -> Group:
         if self.packing:
@@ -144,16 +149,31 @@ class Progress:
             trial["epoch"] < trial["until"] and name not in self.running
             for name, trial in self.trials.items()
         )
-        best = f"best val AUROC {_score(self.best[0])} ({self.best[1]})" if self.best[1] else "no epoch yet"
-        return Group(table, Text(f"{self.stage}: {waiting} waiting · {best} · {self._time_left()}", "dim"))
+        best = (
+            f"best val AUROC {_score(self.best[0])} ({self.best[1]})"
+            if self.best[1]
+            else "no epoch yet"
+        )
+        return Group(
+            table, Text(f"{self.stage}: {waiting} waiting · {best} · {self._time_left()}", "dim")
+        )
 
 
 def leaderboard(rows: Sequence[TrialRow], study: str) -> None:
     """Print the trials of a study, best first."""
-    table = Table(title=f"Leaderboard of study {study}", title_justify="left", box=None, pad_edge=False)
-    numbers = ("lr", "val AUROC", "epochs", "minutes")
-    for name in ("trial", "family", "optimizer", "lr", "val AUROC", "epochs", "minutes", "outcome"):
-        table.add_column(name, justify="right" if name in numbers else "left", no_wrap=True)
+    words = ("trial", "family", "optimizer", "outcome")
+    table = _titled(
+        f"Leaderboard of study {study}",
+        "trial",
+        "family",
+        "optimizer",
+        "lr",
+        "val AUROC",
+        "epochs",
+        "minutes",
+        "outcome",
+        words=words,
+    )
     for row in rows:
         table.add_row(
             row.trial,
@@ -166,7 +186,7 @@ def leaderboard(rows: Sequence[TrialRow], study: str) -> None:
             row.outcome or row.status.lower(),
             style="red" if row.outcome == "failed" else "dim" if row.outcome == "cut" else None,
         )
-    out.print(table)
+    _print(table)
     for row in rows:
         if row.outcome == "failed":
             out.print(Text(f"{row.trial} failed: {row.reason}", style="red"))
@@ -180,26 +200,22 @@ def ensemble(report: dict[str, Any]) -> None:
         f"patients, opened {_times(report['test_openings'])}"
     )
     if report["leaks_allowed"]:
-        out.print(Text("The test split shares patients with train: these numbers are too good.", "red"))
-    names = ("auroc", "accuracy", "sensitivity", "specificity", "precision", "f1", "brier")
-    blocks = [("at the threshold chosen on validation", False), ("at 0.5", True)]
-    for title, at_half in blocks if vote["threshold"] is not None else blocks[1:]:
-        table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-        table.add_column("model", no_wrap=True)
-        table.add_column("val AUROC", justify="right", no_wrap=True)
-        if not at_half:
-            table.add_column("threshold", justify="right", no_wrap=True)
-        for name in names:
-            table.add_column({"auroc": "AUROC", "f1": "F1", "brier": "Brier"}.get(name, name), justify="right")
-        for model in (*report["members"], vote):
-            scores = model["at_half"] if at_half else model
-            threshold = [] if at_half else [_score(model["threshold"])]
-            cells = [_with_interval(scores, name) for name in names]
-            table.add_row(
-                model["name"], _score(model["val_auroc"]), *threshold, *cells,
-                style="bold" if model is vote else None,
-            )
-        out.print(table)
+        out.print(
+            Text("The test split shares patients with train: these numbers are too good.", "red")
+        )
+    models = [*report["members"], vote]
+    table = _titled("", "", *(model["name"].replace("-", "\n", 1) for model in models), words=("",))
+    table.add_row("val AUROC", *(_score(model["val_auroc"]) for model in models))
+    table.add_row(
+        "test AUROC", *(_with_interval(model, "auroc") for model in models), end_section=True
+    )
+    table.add_row("Brier", *(_with_interval(model, "brier") for model in models), end_section=True)
+    if vote["threshold"] is not None:
+        _add_calls(table, "at threshold", [_score(m["threshold"]) for m in models], models)
+    at_half = [model["at_half"] for model in models]
+    title = "largest prob" if vote["threshold"] is None else "at threshold"
+    _add_calls(table, title, ["" if vote["threshold"] is None else "0.5"] * len(models), at_half)
+    _print(table)
     out.print("In brackets: 95 % intervals, bootstrap over patients.", style="dim")
     best = max(report["members"], key=lambda member: member["val_auroc"])
     out.print(
@@ -224,7 +240,7 @@ def findings(found: Sequence[Finding]) -> None:
         style = _SEVERITY_STYLES[finding.severity]
         images = str(len(finding.image_ids)) if finding.image_ids else ""
         table.add_row(Text(finding.severity, style), finding.kind, images, finding.message)
-    Console(highlight=False).print(table)
+    _print(table, width=None)
 
 
 def duration(seconds: float) -> str:
@@ -245,6 +261,21 @@ def note(text: str) -> None:
     err.print(Text(text))
 
 
+def _titled(title: str, *columns: str, words: Sequence[str]) -> Table:
+    """A table without lines; all columns but `words` are numbers."""
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for name in columns:
+        table.add_column(name, justify="left" if name in words else "right", no_wrap=True)
+    return table
+
+
+def _print(table: Table, width: int | None = _TABLE_WIDTH) -> None:
+    """Print a table; one of numbers is never cut short, whatever the terminal's width says."""
+    console = Console(highlight=False)
+    console.width = max(console.width, width or 0)
+    console.print(table)
+
+
 def _times(count: int) -> str:
     return "once" if count == 1 else f"{count} times"
 
@@ -253,25 +284,32 @@ def _score(value: float | None) -> str:
     return "n/a" if value is None or not math.isfinite(value) else f"{value:.4f}"
 
 
+def _add_calls(table: Table, title: str, heads: Sequence[str], scores: Sequence[dict]) -> None:
+    """Rows of what depends on the threshold: a head, then one row a metric."""
+    table.add_row(title, *heads, style="bold")
+    for name in ("accuracy", "sensitivity", "specificity", "precision", "f1"):
+        cells = [_with_interval(score, name) for score in scores]
+        table.add_row(name.replace("f1", "F1"), *cells, end_section=name == "f1")
+
+
 def _with_interval(scores: dict[str, Any], name: str) -> str:
     if scores[name] is None:
         return "n/a"
     low, high = scores["intervals"][name]
-    return f"{scores[name]:.3f}\n[{low:.3f}, {high:.3f}]"
+    return f"{scores[name]:.3f} [{low:.2f}, {high:.2f}]"
 
 
 def plan(made: Any) -> None:
     """Print what a study would train, and for how long."""
-    table = Table(title=f"Trials of study {made.study}", title_justify="left", box=None, pad_edge=False)
-    for name in ("trial", "optimizer", "lr", "px", "weights"):
-        table.add_column(name, justify="right" if name in ("lr", "px") else "left", no_wrap=True)
+    words = ("trial", "optimizer", "weights", "backbone")
+    columns = ("trial", "optimizer", "lr", "px", "weights")
+    table = _titled(f"Trials of study {made.study}", *columns, words=words)
     for config in made.configs:
         size = str(config.image_size)
         table.add_row(config.trial_id, config.optimizer, f"{config.lr:g}", size, config.weights)
-    out.print(table)
-    table = Table(title="Estimate", title_justify="left", box=None, pad_edge=False)
-    for name in ("backbone", "trials", "images/s", "epochs", "worker hours", "disk MiB"):
-        table.add_column(name, justify="left" if name == "backbone" else "right", no_wrap=True)
+    _print(table)
+    columns = ("backbone", "trials", "images/s", "epochs", "worker hours", "disk MiB")
+    table = _titled("Estimate", *columns, words=words)
     for one in made.backbones:
         table.add_row(
             one.backbone,
@@ -281,8 +319,9 @@ def plan(made: Any) -> None:
             f"{one.hours:.2f}",
             f"{one.disk_mib:.0f}",
         )
-    out.print(table)
-    out.print(
+    _print(table)
+    say(
         f"{len(made.configs)} trials on {made.num_images} images, {made.slots} side by side on "
-        f"{made.device}: about {duration(made.hours * 3600)} and {made.disk_mib / 1024:.1f} GiB; nothing started"
+        f"{made.device}: about {duration(made.hours * 3600)} and {made.disk_mib / 1024:.1f} GiB; "
+        "nothing started"
     )

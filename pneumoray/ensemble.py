@@ -45,7 +45,9 @@ def champions(
     chosen: list[Candidate] = []
     for candidate in ranked:
         taken = {c.family for c in chosen}
-        if (not families or candidate.family in families) and (any_family or candidate.family not in taken):
+        if (not families or candidate.family in families) and (
+            any_family or candidate.family not in taken
+        ):
             chosen.append(candidate)
     if not chosen:
         raise StudyError(

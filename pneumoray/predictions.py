@@ -1,6 +1,5 @@
 """Predictions: image ids, labels and probabilities of one model on one split."""
 
-import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,18 +59,13 @@ class Predictions:
     def load(cls, path: Path) -> "Predictions":
         """Read what `save` wrote. Raises WorkspaceError when the file is missing or damaged."""
         try:
-            table = pd.read_csv(
-                io.StringIO(path.read_text()),
-                dtype={"id": str, "group": str},
-                keep_default_na=False,
-                float_precision="round_trip",
-            )
-        except (OSError, ValueError) as error:
+            table = pd.read_csv(path, dtype=str, keep_default_na=False).astype({"label": "int64"})
+        except (OSError, ValueError, KeyError) as error:
             raise WorkspaceError(f"predictions {path} can't be read: {error}; run again") from None
         columns = [name for name in table.columns if name.startswith(PROB)]
         return cls(
             images=table.drop(columns=columns),
-            probs=table[columns].to_numpy(dtype=np.float64),
+            probs=table[columns].astype(np.float64).to_numpy(),
             classes=tuple(name.removeprefix(PROB) for name in columns),
         )
 

@@ -48,7 +48,9 @@ class Settings(_Frozen):
     label_smoothing: float = pydantic.Field(0.0, ge=0, lt=1)
     class_weights: Literal["none", "balanced"] = "none"
     clip_norm: float | None = pydantic.Field(None, gt=0)
-    patience: int | None = pydantic.Field(None, ge=1)  # epochs without a better one; None: never stop
+    patience: int | None = pydantic.Field(
+        None, ge=1
+    )  # epochs without a better one; None: never stop
     seed: int = pydantic.Field(0, ge=0)
     workers: int = pydantic.Field(1, ge=1)  # of the final, per backbone
 
@@ -100,8 +102,8 @@ class Config(Settings):
 class Race(_Frozen):
     """Synchronous halving within each backbone: at each rung (epochs) the best 1/eta go on."""
 
-    rungs: list[int] = pydantic.Field([2], min_length=1)
-    eta: int = pydantic.Field(4, ge=2)
+    rungs: list[int] = pydantic.Field(default=[2], min_length=1)
+    eta: int = pydantic.Field(default=4, ge=2)
 
     @pydantic.model_validator(mode="after")
     def _rising(self) -> Self:
@@ -151,7 +153,9 @@ class Study(Settings):
 def shipped() -> list[str]:
     """Names of the studies that come with the package."""
     folder = resources.files("pneumoray") / "studies"
-    return sorted(file.name.removesuffix(".yaml") for file in folder.iterdir() if file.name.endswith(".yaml"))
+    return sorted(
+        file.name.removesuffix(".yaml") for file in folder.iterdir() if file.name.endswith(".yaml")
+    )
 
 
 def read(name_or_path: str, overrides: Sequence[str] = ()) -> Study:
@@ -166,7 +170,9 @@ def read(name_or_path: str, overrides: Sequence[str] = ()) -> Study:
         try:
             text = path.read_text()
         except OSError as error:
-            raise StudyError(f"study {path} can't be read: {error.strerror}; give a YAML file") from None
+            raise StudyError(
+                f"study {path} can't be read: {error.strerror}; give a YAML file"
+            ) from None
     else:
         raise StudyError(
             f"there is no study {name_or_path!r}: use one of {', '.join(shipped())}, or a path to a "
@@ -201,7 +207,7 @@ def configurations(study: Study) -> list[Config]:
     for entry in study.backbones:
         own = {"backbone": entry} if isinstance(entry, str) else dict(entry)
         own.pop("optional", None)
-        grids = own.pop("grid", study.grid)
+        grids: Any = own.pop("grid", study.grid)
         if "backbone" not in own:
             raise StudyError(f"backbones entry {entry} names no backbone: add 'backbone: resnet18'")
         names.check_backbone(str(own["backbone"]))
@@ -209,10 +215,14 @@ def configurations(study: Study) -> list[Config]:
             for point in _product(axes):
                 config = _validated(Config, base | own | point, f"backbone {own['backbone']}")
                 if study.rungs and study.rungs[-1] >= config.epochs:
-                    raise StudyError(f"epochs {config.epochs} of {config.backbone} end before the race's "
-                                     f"last rung {study.rungs[-1]}: lower race.rungs, or use race=full")
+                    raise StudyError(
+                        f"epochs {config.epochs} of {config.backbone} end before the race's "
+                        f"last rung {study.rungs[-1]}: lower race.rungs, or use race=full"
+                    )
                 if config.trial_id in configs:
-                    raise StudyError(f"{config.backbone} with {point} is asked for twice; remove one")
+                    raise StudyError(
+                        f"{config.backbone} with {point} is asked for twice; remove one"
+                    )
                 configs[config.trial_id] = config
     return list(configs.values())
 
@@ -278,7 +288,9 @@ def _validated(model: type[Model], values: dict[str, Any], where: str) -> Model:
         return model.model_validate(values)
     except pydantic.ValidationError as error:
         first = error.errors(include_url=False)[0]
-        loc = [str(part) for part in first["loc"] if "[" not in str(part)]  # less pydantic's own names
+        loc = [
+            str(part) for part in first["loc"] if "[" not in str(part)
+        ]  # less pydantic's own names
         key = ".".join(loc)
         if first["type"] == "extra_forbidden":
             known = Race.model_fields if loc[0] == "race" and len(loc) > 1 else model.model_fields

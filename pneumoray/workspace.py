@@ -42,7 +42,11 @@ class TrialRow:
         names = ("trial", "family", "backbone", "stage", "status", "outcome", "val_auroc", "epochs")
         row = {name: getattr(self, name) for name in names}
         row |= {"time_seconds": round(self.time_seconds, 3), "run_id": self.run_id}
-        return row | {"optimizer": self.config.optimizer, "lr": self.config.lr, "reason": self.reason}
+        return row | {
+            "optimizer": self.config.optimizer,
+            "lr": self.config.lr,
+            "reason": self.reason,
+        }
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,9 @@ class StudyFolder:
     def trial(self, trial_id: str) -> Path:
         return self.path / "trials" / trial_id
 
-    def claim(self, study: Study, packs: dict[str, str], fresh: bool, marks: dict[str, Any]) -> None:
+    def claim(
+        self, study: Study, packs: dict[str, str], fresh: bool, marks: dict[str, Any]
+    ) -> None:
         """Make this the folder of `study` on these packs, or go on where it was left.
 
         Raises StudyError when another study or other data was trained under the name; `fresh`
@@ -79,7 +85,9 @@ class StudyFolder:
         if record.exists():
             old = artifact.read_json(record)
             changed = differences(old["study"], identity["study"])
-            changed = [change for change in changed if not _may_continue(change, old["study"], study)]
+            changed = [
+                change for change in changed if not _may_continue(change, old["study"], study)
+            ]
             changed += differences(
                 {key: old.get(key) for key in ("packs", *marks)}, {"packs": packs} | marks
             )

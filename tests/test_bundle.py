@@ -211,6 +211,7 @@ def test_served_model_takes_bytes_base64_and_pixels(folder, opened, pixels):
         encoded,
         text,
         np.array(encoded, dtype=object),
+        np.array(text),
         pixels.tolist(),
         pd.DataFrame({"image": encoded, "age": 3}),
         pd.DataFrame({"anything": text}),

@@ -57,8 +57,8 @@ def scan(
             )
     except OSError as error:
         raise DataError(f"{error.filename} can't be read ({error.strerror}); check it") from None
-    if odd := [name for name in table["id"] if not name.isprintable()]:
-        raise DataError(f"{odd[0]!a} has unprintable characters in its name; rename the file")
+    if odd := [name for name in table["id"] if re.search("[\r\n\ud800-\udfff]", name)]:
+        raise DataError(f"{odd[0]!a} has a line break or is no UTF-8 in its name; rename it")
     classes = tuple(sorted(set(table["label"]), key=_class_order))
     if len(classes) < 2:
         raise DataError(

@@ -1,5 +1,6 @@
 """All pixels of a Manifest at one size: decoded once, content-addressed, memory-mapped."""
 
+import hashlib
 import os
 import shutil
 import tempfile
@@ -14,8 +15,9 @@ import numpy as np
 
 from pneumoray import artifact
 from pneumoray.data.audit import audit, in_order
+from pneumoray.data.draft import close_gaps, take_over, write_row
 from pneumoray.data.image import ImageSettings
-from pneumoray.data.manifest import FACT_COLUMNS, Finding, Manifest
+from pneumoray.data.manifest import Finding, Manifest
 from pneumoray.data.read import Event, MapShards, Read, fill, map_threads, read_facts, read_images
 from pneumoray.data.split import regroup
 from pneumoray.errors import DataError, PneumorayError, WorkspaceError
@@ -95,11 +97,7 @@ def make_pack(
     Raises DataError when no image can be read or `resplit` refuses, WorkspaceError when `packs`
     can't be written.
     """
-    images = manifest.images.drop(columns="label").astype(str)
-    listing = [list(manifest.images.columns), images.to_numpy().tolist(), list(manifest.classes)]
-    labels = manifest.images["label"].tolist()
-    request = artifact.digest([VERSION, listing, labels, asdict(settings), key])
-    answer = packs / "requests" / f"{request[:32]}.json"
+    answer = packs / "requests" / f"{_request(manifest, settings, key)[:32]}.json"
     if found := _remembered(answer, packs):
         return found[0], in_order([*findings, *found[1]])
     resplit(manifest)  # what is sure to be refused is refused before the reading, not after
@@ -115,15 +113,21 @@ def make_pack(
     return found[0], in_order([*findings, *found[1]])
 
 
+def _request(manifest: Manifest, settings: ImageSettings, key: Any) -> str:
+    """What a call of `make_pack` asks for, without opening any image."""
+    rows = hashlib.sha256(manifest.images.to_csv(index=False).encode()).hexdigest()
+    return artifact.digest([VERSION, rows, list(manifest.classes), asdict(settings), key])
+
+
 def _remembered(answer: Path, packs: Path) -> tuple[Pack, list[Finding]] | None:
     """What an earlier, equal request made, if it is still there and whole."""
-    if not answer.exists():
-        return None
     try:
+        if not answer.exists():
+            return None
         stored = artifact.read_json(answer)
         pack = open_pack(packs / stored["pack"])
         made = [Finding(**{**f, "image_ids": tuple(f["image_ids"])}) for f in stored["findings"]]
-    except (PneumorayError, KeyError, TypeError):
+    except (PneumorayError, OSError, KeyError, TypeError):
         return None
     return pack, made
 
@@ -135,7 +139,7 @@ def _build(
     resplit: Callable[[Manifest], Manifest],
     reads: Callable[..., Iterator[Read]],
 ) -> tuple[Pack, list[Finding]]:
-    needed, free = len(manifest.images) * settings.num_bytes, shutil.disk_usage(packs).free
+    needed, free = len(manifest.images) * settings.num_bytes, free_bytes(packs)
     if needed > free:
         raise WorkspaceError(
             f"{packs} has {free / 2**30:.1f} GiB free and the pack takes {needed / 2**30:.1f} GiB; "
@@ -144,15 +148,7 @@ def _build(
     handle, name = tempfile.mkstemp(prefix=".pixels.tmp-", dir=packs)
     try:
         with os.fdopen(handle, "w+b") as draft:
-            facts = _take_over(manifest, settings, packs, draft)
-            place = {"done": len(facts), "total": len(manifest.images)}
-            todo = [(i, path) for i, path in enumerate(manifest.images["path"]) if i not in facts]
-            for index, fact, pixels in reads(todo, **place):
-                facts[index] = fact
-                if pixels is not None:
-                    _write_row(draft, index, pixels)
-            read, left_out = fill(manifest, facts)
-            _close_gaps(draft, [i for i in sorted(facts) if "error" not in facts[i]], settings)
+            read, left_out = _fill_draft(manifest, settings, packs, draft, reads)
         read = regroup(read)
         noticed = audit(read, left_out)
         final = resplit(read)
@@ -173,61 +169,45 @@ def _build(
     return open_pack(path), noticed
 
 
-def _take_over(
-    manifest: Manifest, settings: ImageSettings, packs: Path, draft: BinaryIO
-) -> dict[int, dict[str, Any]]:
-    """Copy the pixels of unchanged images from earlier packs into `draft`; their facts by index."""
-    by_file: dict[tuple[str, int, int], tuple[Pack, int]] = {}
-    by_content: dict[str, tuple[Pack, int]] = {}
+def _fill_draft(
+    manifest: Manifest,
+    settings: ImageSettings,
+    packs: Path,
+    draft: BinaryIO,
+    reads: Callable[..., Iterator[Read]],
+) -> tuple[Manifest, list[Finding]]:
+    """Write the pixels of all readable images into `draft`, row by row; the manifest of them."""
+    earlier = [(pack.manifest.images, pack.pixels) for pack in _earlier(packs, settings)]
+    facts = take_over(manifest, earlier, draft)
+    num_taken, total = len(facts), len(manifest.images)
+    todo = [(i, path) for i, path in enumerate(manifest.images["path"]) if i not in facts]
+    for index, fact, pixels in reads(todo, done=num_taken, total=total):
+        facts[index] = fact
+        if pixels is not None:
+            write_row(draft, index, pixels)
+    close_gaps(draft, [i for i in range(total) if "error" not in facts[i]], settings.num_bytes)
+    return fill(manifest, facts)
+
+
+def _earlier(packs: Path, settings: ImageSettings) -> Iterator[Pack]:
+    """The complete packs with these settings."""
     for about in sorted(packs.glob(f"*/{ABOUT}")):
         try:
             pack = open_pack(about.parent)
         except DataError:
             continue
         if pack.settings == settings:
-            images = pack.manifest.images
-            places = [(pack, row) for row in range(len(images))]
-            files = zip(images["path"], images["size_bytes"], images["mtime_ns"], strict=True)
-            by_file.update(zip(files, places, strict=True))
-            by_content.update(zip(images["sha256"], places, strict=True))
-    sizes = {size for _, size, _ in by_file}
-    facts = {}
-    table = manifest.images
-    files = zip(table["path"], table["size_bytes"], table["mtime_ns"], strict=True)
-    for i, file in enumerate(files):
-        place = by_file.get(file)
-        if place is None and file[1] in sizes:
-            try:
-                place = by_content.get(artifact.sha256_file(Path(file[0])))
-            except OSError:
-                continue  # reading it will say why
-        if place is not None:
-            pack, row = place
-            _write_row(draft, i, pack.pixels[row])
-            facts[i] = {name: pack.manifest.images[name].iat[row] for name in FACT_COLUMNS}
-    return facts
-
-
-def _write_row(draft: BinaryIO, row: int, pixels: np.ndarray) -> None:
-    draft.seek(row * pixels.nbytes)
-    draft.write(pixels.tobytes())
-
-
-def _close_gaps(draft: BinaryIO, rows: list[int], settings: ImageSettings) -> None:
-    """Move `rows` together, in order, where unreadable images left holes between them."""
-    for new, old in enumerate(rows):
-        if new != old:
-            draft.seek(old * settings.num_bytes)
-            pixels = draft.read(settings.num_bytes)
-            draft.seek(new * settings.num_bytes)
-            draft.write(pixels)
-    draft.truncate(len(rows) * settings.num_bytes)
+            yield pack
 
 
 def _hash(manifest: Manifest, settings: ImageSettings) -> str:
     """What a pack is: its settings, classes, and each image's content, label, group and split."""
     rows = manifest.images[["id", "label", "group", "split", "sha256"]].to_numpy().tolist()
     return artifact.digest([VERSION, asdict(settings), list(manifest.classes), rows])
+
+
+def free_bytes(folder: Path) -> int:
+    return shutil.disk_usage(folder).free
 
 
 @contextmanager

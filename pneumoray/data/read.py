@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -36,7 +36,7 @@ def read_shard(shard: Shard, settings: ImageSettings | None) -> list[Read]:
 
 def map_threads(
     function: Callable[[Shard], list[Read]], shards: Iterable[Shard]
-) -> Iterator[list[Read]]:
+) -> Generator[list[Read], None, None]:
     """`function` of each shard, in order, on one thread a core.
 
     Pillow releases the GIL while it decodes and resizes: at 1320 x 992 two threads decode as fast

@@ -14,7 +14,8 @@ from ray.tune.integration.ray_train import TuneReportCallback
 
 from pneumoray.data.pack import open_pack
 from pneumoray.distributed import race, runtime
-from pneumoray.distributed.runtime import OnEvent, Relay, Resources
+from pneumoray.distributed.resources import Resources
+from pneumoray.distributed.runtime import OnEvent, Relay
 from pneumoray.training.trial import Team, Trial, train
 
 # What starts a Ray Train run waits for its workers, so it takes no core: one byte of memory gives
@@ -50,6 +51,7 @@ def _coordinate(config: dict[str, Any], jobs: dict[str, dict[str, Any]]) -> None
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     job = jobs[config["trial"]]
     trial: Trial = job["trial"]
+    callbacks: list[Any] = [TuneReportCallback()]
     trainer = ray.train.torch.TorchTrainer(
         _train_in_worker,
         train_loop_config={"trial": trial, "threads": job["threads"]},
@@ -61,7 +63,7 @@ def _coordinate(config: dict[str, Any], jobs: dict[str, dict[str, Any]]) -> None
         run_config=ray.train.RunConfig(
             name=f"{tune.get_context().get_experiment_name()}-{trial.id}",
             storage_path=job["scratch"],
-            callbacks=[TuneReportCallback()],
+            callbacks=callbacks,
         ),
     )
     try:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import ray
 
 from pneumoray.distributed import runtime
-from pneumoray.distributed.runtime import Resources
+from pneumoray.distributed.resources import Resources
 from pneumoray.predictions import Predictions
 from pneumoray.training.trial import Trial, score
 

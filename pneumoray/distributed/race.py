@@ -11,7 +11,8 @@ from ray import tune
 
 from pneumoray.data.pack import open_pack
 from pneumoray.distributed import runtime
-from pneumoray.distributed.runtime import OnEvent, Relay, Resources
+from pneumoray.distributed.resources import Resources
+from pneumoray.distributed.runtime import OnEvent, Relay
 from pneumoray.training.trial import Trial, train
 
 
@@ -24,7 +25,14 @@ def run_rung(
     """
     relay = Relay("race", on_event)
     common = {"until": until, "threads": resources.cpus_per_trial}
-    run(_train_in_actor, {trial.id: {"trial": trial, **common} for trial in trials}, resources.per_worker(), runtime.slots(resources), scratch, relay)
+    run(
+        _train_in_actor,
+        {trial.id: {"trial": trial, **common} for trial in trials},
+        resources.per_worker(),
+        runtime.slots(resources),
+        scratch,
+        relay,
+    )
     return relay.failed
 
 
@@ -61,7 +69,9 @@ def run(
 
 
 def _lowercase(per_trial: dict[str, float]) -> dict[str, float]:
-    return {key.lower() if key in ("CPU", "GPU") else key: value for key, value in per_trial.items()}
+    return {
+        key.lower() if key in ("CPU", "GPU") else key: value for key, value in per_trial.items()
+    }
 
 
 def _train_in_actor(config: dict[str, Any], jobs: dict[str, dict[str, Any]]) -> None:
@@ -70,7 +80,9 @@ def _train_in_actor(config: dict[str, Any], jobs: dict[str, dict[str, Any]]) -> 
     try:
         runtime.settle_worker(job["threads"])
         pack = open_pack(trial.pack)
-        for record in train(trial.config, pack, trial.folder, until=job["until"], device=trial.device):
+        for record in train(
+            trial.config, pack, trial.folder, until=job["until"], device=trial.device
+        ):
             tune.report({"record": asdict(record)})
     except Exception as error:
         tune.report({"failed": runtime.failure(error, trial.folder)})

@@ -7,10 +7,10 @@ import signal
 import socket
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pneumoray.distributed.resources import Resources
 from pneumoray.errors import ClusterError
 
 # Ray reads these when it is imported or when its processes start.
@@ -39,25 +39,6 @@ OnEvent = Callable[[dict[str, Any]], None]
 _TRAINING_NICENESS = 10  # the driver and starting processes come first: see FACTS in the README
 
 
-@dataclass(frozen=True)
-class Resources:
-    """What one worker of a trial takes. Never part of a trial's identity."""
-
-    device: str = "auto"  # auto | cpu | cuda
-    cpus_per_trial: int = 1
-    gpus_per_trial: float = 1.0  # a race trial may take a fraction of a card
-    max_concurrent: int | None = None
-
-    def per_worker(self) -> dict[str, float]:
-        gpus = {"GPU": self.gpus_per_trial} if self.device == "cuda" else {}
-        return {"CPU": float(self.cpus_per_trial)} | gpus
-
-
-def is_remote(address: str | None) -> bool:
-    """Whether `address`, or RAY_ADDRESS, names a running cluster."""
-    return (address or os.environ.get("RAY_ADDRESS") or "local") != "local"
-
-
 @contextlib.contextmanager
 def cluster(address: str | None, verbose: bool = False) -> Iterator[None]:
     """A connection to Ray for the length of a `with` block.
@@ -72,7 +53,9 @@ def cluster(address: str | None, verbose: bool = False) -> Iterator[None]:
         logging.getLogger(name).setLevel(level)
     if address not in ("local", "auto"):
         _knock(address)
-    own = {"include_dashboard": False, "num_cpus": os.cpu_count()} if address == "local" else {}
+    own: dict[str, Any] = (
+        {"include_dashboard": False, "num_cpus": os.cpu_count()} if address == "local" else {}
+    )
     try:
         ray.init(
             address=address,
@@ -100,7 +83,9 @@ def resolve(resources: Resources, workers: int) -> Resources:
     device = resources.device
     if device == "auto":
         device = "cuda" if total.get("GPU", 0) else "cpu"
-    chosen = Resources(device, resources.cpus_per_trial, resources.gpus_per_trial, resources.max_concurrent)
+    chosen = Resources(
+        device, resources.cpus_per_trial, resources.gpus_per_trial, resources.max_concurrent
+    )
     for kind, amount in chosen.per_worker().items():
         if amount * workers > total.get(kind, 0) and not _scales():
             raise ClusterError(
@@ -159,7 +144,12 @@ class Relay(tune.Callback):
             self._fail(trial, result["failed"])
         elif "record" in result:
             self.on_event(
-                {"type": "epoch", "trial": _id(trial), "stage": self.stage, "record": result["record"]}
+                {
+                    "type": "epoch",
+                    "trial": _id(trial),
+                    "stage": self.stage,
+                    "record": result["record"],
+                }
             )
 
     def on_trial_complete(self, iteration, trials, trial, **info) -> None:
@@ -172,7 +162,9 @@ class Relay(tune.Callback):
     def _fail(self, trial, reason: str) -> None:
         if _id(trial) not in self.failed:
             self.failed[_id(trial)] = reason
-            self.on_event({"type": "failed", "trial": _id(trial), "stage": self.stage, "reason": reason})
+            self.on_event(
+                {"type": "failed", "trial": _id(trial), "stage": self.stage, "reason": reason}
+            )
 
 
 def _id(tune_trial: Any) -> str:
@@ -194,7 +186,9 @@ def _knock(address: str) -> None:
     """Fail in seconds where Ray would retry for minutes: is anyone listening there?"""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not host or not port.isdigit():
-        raise ClusterError(f"Ray address {address!r} is not of the form HOST:PORT, as 10.0.0.1:6379")
+        raise ClusterError(
+            f"Ray address {address!r} is not of the form HOST:PORT, as 10.0.0.1:6379"
+        )
     try:
         socket.create_connection((host, int(port)), timeout=5).close()
     except OSError as error:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from timm.layers import ClassifierHead
 from torch import nn
 
 from pneumoray.errors import StudyError
@@ -31,6 +30,8 @@ def pool_vgg(model: Any, num_classes: int, dropout: float) -> None:
 
     That is 9 million parameters for VGG-11 instead of 129, and 3 times the speed at 64 px.
     """
+    from timm.layers import ClassifierHead
+
     model.pre_logits = nn.Identity()
     model.head = ClassifierHead(model.num_features, num_classes, drop_rate=dropout)
     model.head_hidden_size = model.num_features

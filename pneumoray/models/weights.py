@@ -15,9 +15,7 @@ from typing import Any
 
 import safetensors
 import safetensors.torch
-import timm
 import torch
-import torchvision
 from torch import Tensor, nn
 
 from pneumoray import artifact
@@ -84,6 +82,8 @@ def find(backbone: str, where: str, in_chans: int) -> Weights:
 def available(backbone: str, where: str) -> bool:
     """Whether `find` would get as far as reading. Reads no weights and never calls the hub."""
     if where == "hub":
+        import timm
+
         return timm.models.is_model_pretrained(backbone) or backbone in names.TORCHVISION
     if _file_in(_folder(where), backbone) is not None:
         return True
@@ -205,6 +205,8 @@ def _package_file(backbone: str) -> Path | None:
 
 def _from_package(backbone: str) -> tuple[str, str, dict[str, Tensor]]:
     """Tensors in the order of timm's, under other names: (source, SHA-256, state)."""
+    import timm
+
     package, expected = _package(backbone), PACKAGED[backbone]
     source = f"package {package} {importlib.metadata.version(package)}"
     file = _package_file(backbone)
@@ -226,6 +228,9 @@ def _from_package(backbone: str) -> tuple[str, str, dict[str, Tensor]]:
 
 def _from_hub(backbone: str) -> tuple[str, str, dict[str, Tensor]]:
     """Download by timm or torchvision: (source, SHA-256 over the tensors, state)."""
+    import timm
+    import torchvision
+
     try:
         if backbone in names.TORCHVISION:
             model: Any = torchvision.models.get_model(backbone, weights="DEFAULT")
@@ -243,6 +248,8 @@ def _normalisation(backbone: str) -> tuple[tuple[float, ...], tuple[float, ...]]
     """Mean and std, per RGB channel in [0, 1], that weights of `backbone` were trained with."""
     if backbone == "googlenet":  # ported from TensorFlow; torchvision converts inside the network
         return (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
+    import timm
+
     cfg = timm.get_pretrained_cfg(backbone) if timm.is_model(backbone) else None
     if cfg is None:
         return timm.data.IMAGENET_DEFAULT_MEAN, timm.data.IMAGENET_DEFAULT_STD

@@ -2,9 +2,7 @@
 
 from typing import Any
 
-import timm
 import torch
-import torchvision
 from torch import nn
 
 from pneumoray.errors import StudyError
@@ -56,6 +54,8 @@ def fold_rgb(weight: torch.Tensor) -> torch.Tensor:
 def _from_timm(
     backbone: str, num_classes: int, in_chans: int, *, head: str, dropout: float, image_size: int
 ) -> nn.Module:
+    import timm  # 4 s with torchvision: only where a network is built
+
     pool = names.family_of(backbone) == "vgg" and head == "linear"
     options: dict[str, Any] = {}
     if pool:
@@ -80,6 +80,8 @@ def _from_timm(
 def _from_torchvision(
     backbone: str, num_classes: int, in_chans: int, head: str, dropout: float
 ) -> nn.Module:
+    import torchvision
+
     options = {"dropout": dropout, "num_classes": num_classes}
     if backbone == "googlenet":
         model: Any = torchvision.models.googlenet(aux_logits=False, init_weights=True, **options)

@@ -1,9 +1,13 @@
 """The best trial of each family becomes a Bundle, and a registered model with the alias champion."""
 
+from pathlib import Path
+
+import numpy as np
+
 from pneumoray import artifact, bundle, checkpoint
 from pneumoray.ensemble import Candidate, champions
 from pneumoray.evaluation import calibration
-from pneumoray.journal import Journal
+from pneumoray.journal import Journal, latest
 from pneumoray.predictions import Predictions
 from pneumoray.study import Study
 from pneumoray.training.trial import ended
@@ -15,18 +19,20 @@ def register(study: Study, folder: StudyFolder, journal: Journal, promote: bool)
 
     A family whose best trial was bundled before is left as it is.
     """
+    noted = latest(folder.journal, "model", "name")
     for candidate in champions_of(folder):
         state = checkpoint.read_state(folder.trial(candidate.trial))
         assert state.best is not None
         origin = {"trial": candidate.trial, "epoch": state.best.epoch, "study": study.name}
         target = folder.path / "models" / candidate.family
-        if target.exists() and not promote:
-            if bundle.describe(target).info.get("origin") == origin:
-                continue
+        name = f"pneumoray-{study.name}-{candidate.family}"
+        if noted.get(name, {}).get("origin") == origin and not promote:
+            continue
         save_single(folder, candidate, target, origin)
         journal.append(
             "model",
-            name=f"pneumoray-{study.name}-{candidate.family}",
+            name=name,
+            origin=origin,
             family=candidate.family,
             trial=candidate.trial,
             bundle=str(target),
@@ -54,7 +60,7 @@ def candidates(folder: StudyFolder) -> list[Candidate]:
 
 
 def save_single(
-    folder: StudyFolder, candidate: Candidate, target, origin: dict[str, object]
+    folder: StudyFolder, candidate: Candidate, target: Path, origin: dict[str, object]
 ) -> bundle.Bundle:
     """A bundle of one member that gives the very probabilities of validation.
 
@@ -63,7 +69,7 @@ def save_single(
     val = candidate.val
     temperature, threshold = calibration.fit_operating_point(val.labels, val.probs, val.groups)
     if threshold is not None:
-        scaled = [[1 - threshold, threshold]]
+        scaled = np.array([[1 - threshold, threshold]])
         threshold = float(calibration.apply_temperature(scaled, 1 / temperature)[0, 1])
     described = bundle.Bundle(
         members=(member_of(folder, candidate),),

@@ -1,7 +1,6 @@
 """dry_run: what a study would train, and an estimate of hours and disk from a short timing."""
 
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import torch
 
 from pneumoray.data.read import num_cores
-from pneumoray.distributed.runtime import Resources
+from pneumoray.distributed.resources import Resources
 from pneumoray.models import zoo
 from pneumoray.stages import prepare, train
 from pneumoray.stages.prepare import OnEvent

@@ -76,7 +76,7 @@ def pack_images(
 ) -> Prepared:
     """Pack the images once for each way that the configurations look at them."""
     manifest, findings = listed
-    fractions = {
+    fractions: dict[str, Any] = {
         "val_fraction": study.val_fraction,
         "test_fraction": study.test_fraction,
         "seed": study.split_seed,

@@ -2,14 +2,14 @@
 
 import shutil
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import Any
 
 from pneumoray import artifact, checkpoint, journal
-from pneumoray.distributed import final, race, runtime
-from pneumoray.distributed.runtime import Resources
-from pneumoray.evaluation import metrics, plots
+from pneumoray.distributed.resources import Resources
+from pneumoray.evaluation import metrics
 from pneumoray.stages.prepare import OnEvent, Prepared
 from pneumoray.study import Config, Race, Study
 from pneumoray.training.trial import Trial, ended
@@ -51,6 +51,9 @@ class Run:
 
     def train(self, resources: Resources) -> None:
         """Round after round: train, then keep the best of every backbone."""
+        from pneumoray.distributed import final, race, runtime  # Ray loads only where there is work
+
+        resources = runtime.resolve(resources, max(trial.config.workers for trial in self.trials))
         alive = [replace(trial, device=resources.device) for trial in self.trials]
         slots = runtime.slots(resources)
         self.folder.scratch.mkdir(parents=True, exist_ok=True)
@@ -70,12 +73,19 @@ class Run:
             alive = kept
         shutil.rmtree(self.folder.scratch, ignore_errors=True)
 
-    def close(self, status: str) -> None:
+    @contextmanager
+    def closing(self) -> Iterator[None]:
         """Write down how the attempt ended, and for each trial that it left open."""
-        for trial in self.trials:
-            if trial.id in self._open:
-                self._end(trial, "KILLED", "interrupted", "the run was stopped")
-        self.journal.append("study_end", status=status)
+        try:
+            yield
+            self.journal.append("study_end", status="FINISHED")
+        except BaseException as error:
+            for trial in self.trials:
+                if trial.id in self._open:
+                    self._end(trial, "KILLED", "interrupted", "the run was stopped")
+            stopped = isinstance(error, KeyboardInterrupt)
+            self.journal.append("study_end", status="KILLED" if stopped else "FAILED")
+            raise
 
     def _rounds(self) -> list[tuple[str, int | None]]:
         """(stage, epoch up to which it trains); None is the whole budget."""
@@ -87,7 +97,9 @@ class Run:
         return [
             trial
             for trial in alive
-            if not ended(trial.config, checkpoint.read_state(trial.folder), until or trial.config.epochs)
+            if not ended(
+                trial.config, checkpoint.read_state(trial.folder), until or trial.config.epochs
+            )
         ]
 
     def _survivors(self, alive: Sequence[Trial], until: int | None) -> list[Trial]:
@@ -190,6 +202,8 @@ def _best_up_to(trial: Trial, epoch: int) -> tuple[float, float]:
 
 def _draw(trial: Trial, state: checkpoint.State) -> None:
     """The trial's pictures, for MLflow: learning curves, and the confusion matrix at 0.5."""
+    from pneumoray.evaluation import plots
+
     val = checkpoint.val_predictions(trial.folder)
     curves = plots.learning_curves([asdict(record) for record in state.records])
     matrix = metrics.confusion(val.labels, val.probs)

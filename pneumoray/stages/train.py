@@ -4,14 +4,14 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from pneumoray import tracking
 from pneumoray.data.read import map_threads
-from pneumoray.distributed import packing, runtime
-from pneumoray.distributed.runtime import Resources
+from pneumoray.distributed.resources import Resources, is_remote
 from pneumoray.errors import StudyError
 from pneumoray.models import weights
-from pneumoray.stages import champion, prepare, provenance
+from pneumoray.stages import champion, prepare, provenance, recording
 from pneumoray.stages.prepare import OnEvent
 from pneumoray.stages.run import Run
 from pneumoray.study import Config, Study, configurations, optional_backbones, without_backbones
@@ -51,18 +51,12 @@ def train_all(
     listed = prepare.list_images(study, _path(data), _path(images), place)
     folder = place.study(study.name)
 
+    remote = is_remote(address)
     with contextlib.ExitStack() as stack:
         stack.enter_context(folder.locked())
-        remote = runtime.is_remote(address)
-        if remote:
-            stack.enter_context(runtime.cluster(address, verbose))
+        map_shards = _connect(stack, address, verbose) if remote else map_threads
         prepared = prepare.pack_images(
-            study,
-            configs,
-            listed,
-            place,
-            map_shards=packing.map_shards if remote else map_threads,
-            on_event=on_event,
+            study, configs, listed, place, map_shards=map_shards, on_event=on_event
         )
         leaking = prepare.check_honesty(prepared, allow_leaks=allow_leaks, no_patients=no_patients)
         for finding in prepared.findings:
@@ -70,33 +64,33 @@ def train_all(
         folder.claim(study, prepared.hashes, fresh, {"leaks_allowed": leaking})
         place.remember(study.name)
         run = Run(study, configs, prepared, folder, on_event)
-        run.journal.append("study", **provenance.of_study(study, prepared, leaking))
-        replayer = tracking.Replayer(folder.journal, settings)
-        try:
-            replayer.start()
-            if run.pending():
-                if not remote:
-                    stack.enter_context(runtime.cluster(address, verbose))
-                most_workers = max(config.workers for config in configs)
-                run.train(runtime.resolve(resources or Resources(), most_workers))
-            champion.register(study, folder, run.journal, promote)
-            run.close("FINISHED")
-        except BaseException as error:
-            run.close("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
-            raise
-        finally:
-            unsent = replayer.close()
-            if unsent:
-                on_event({"type": "unsent", "records": unsent})
-    rows = folder.rows(tracking.run_ids(settings, study.name))
+        if run.pending() or promote or not recording.all_sent(folder, settings):
+            run.journal.append("study", **provenance.of_study(study, prepared, leaking))
+            with recording.recorded(folder, settings, on_event), run.closing():
+                if run.pending():
+                    if not remote:
+                        _connect(stack, address, verbose)
+                    run.train(resources or Resources())
+                champion.register(study, folder, run.journal, promote)
+    rows = folder.rows(recording.run_ids(folder, settings))
     if all(row.outcome == "failed" for row in rows):
         raise StudyError(f"every trial of study {study.name} failed; the first: {rows[0].reason}")
     return rows
 
 
+def _connect(stack: contextlib.ExitStack, address: str | None, verbose: bool) -> Any:
+    """Join or start Ray for as long as `stack` lasts, and return what maps packing over it."""
+    from pneumoray.distributed import packing, runtime  # Ray loads only where there is work
+
+    stack.enter_context(runtime.cluster(address, verbose))
+    return packing.map_shards
+
+
 def leave_out_missing(study: Study, on_event: OnEvent) -> Study:
     """The study without optional backbones whose pretrained weights can't be had here."""
-    missing = [name for name, where in optional_backbones(study) if not weights.available(name, where)]
+    missing = [
+        name for name, where in optional_backbones(study) if not weights.available(name, where)
+    ]
     if not missing:
         return study
     on_event({"type": "note", "text": f"left out, for want of their weights: {', '.join(missing)}"})

@@ -7,17 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from pneumoray import artifact, bundle, checkpoint, tracking
-from pneumoray.distributed import inference, runtime
-from pneumoray.distributed.runtime import Resources
+from pneumoray.distributed.resources import Resources
 from pneumoray.ensemble import Candidate, champions, soft_vote
-from pneumoray.evaluation import calibration, metrics, plots, report
+from pneumoray.evaluation import calibration, metrics
+from pneumoray.evaluation import report as reports
 from pneumoray.journal import Journal, latest
 from pneumoray.predictions import Predictions
-from pneumoray.stages import champion
+from pneumoray.stages import champion, recording
 from pneumoray.stages.prepare import OnEvent
 from pneumoray.training.trial import Trial
 from pneumoray.workspace import StudyFolder, open_workspace
 
+RECORD = "ensemble.json"
 OperatingPoint = tuple[float, float | None]  # temperature, threshold
 
 
@@ -57,46 +58,22 @@ def ensemble(
     target = folder.path / "ensembles" / name
     with folder.locked():
         journal = Journal(folder.journal)
-        replayer = tracking.Replayer(folder.journal, settings)
-        try:
-            replayer.start()
-            if (target / "report.json").exists():
-                on_event({"type": "note", "text": "the same members were tested before: stored report"})
-                return artifact.read_json(target / "report.json")
-            vote = soft_vote([member.val for member in members])
-            points = [_operating_point(member.val) for member in members]
-            vote_point = _operating_point(vote)
-            openings = _open_test(folder, journal, name, members)
-            tested = _test(folder, members, address, resources, verbose)
-            facts = _facts(folder, members, vote, vote_point[0], openings, name)
-            result = report.ensemble_report(
-                _scores("vote", soft_vote(tested), vote_point)
-                | {"val_auroc": metrics.auroc(vote.labels, vote.probs)},
-                [
-                    _scores(member.trial, test, point)
-                    | {"family": member.family, "backbone": member.backbone, "val_auroc": member.rank[0]}
-                    for member, test, point in zip(members, tested, points, strict=True)
-                ],
-                **facts,
-            )
-            files = _write(folder, target, result, members, tested, vote, vote_point)
-            journal.append(
-                "ensemble",
-                ensemble=name,
-                name=f"pneumoray-{folder.name}-ensemble",
-                members=[member.trial for member in members],
-                report=result,
-                bundle=str(target / "bundle"),
-                files=files,
-                val_auroc=result["vote"]["val_auroc"],
-                val_digest=champion.val_digest(vote),
-                openings=openings,
-                promote=promote,
-            )
-            return result
-        finally:
-            if unsent := replayer.close():
-                on_event({"type": "unsent", "records": unsent})
+        if (target / RECORD).exists():
+            text = "these members were tested before: this is the stored report"
+            on_event({"type": "note", "text": text})
+            record = artifact.read_json(target / RECORD)
+            noted = name in latest(folder.journal, "ensemble", "ensemble")
+            if noted and not promote and recording.all_sent(folder, settings):
+                return record["report"]
+        with recording.recorded(folder, settings, on_event):
+            if not (target / RECORD).exists():
+                openings = _open_test(folder, journal, name, members)
+                tested = _test(folder, members, address, resources, verbose)
+                record = _report(folder, target, members, tested, openings)
+                artifact.write_json(target / RECORD, record)  # last: its presence means all of it
+            if promote or name not in latest(folder.journal, "ensemble", "ensemble"):
+                journal.append("ensemble", **record, promote=promote)
+    return record["report"]
 
 
 def _request(folder: StudyFolder, members: Sequence[Candidate]) -> dict[str, Any]:
@@ -133,6 +110,8 @@ def _test(
     resources: Resources | None,
     verbose: bool,
 ) -> list[Predictions]:
+    from pneumoray.distributed import inference, runtime  # Ray loads only where there is work
+
     paths = latest(folder.journal, "trial", "trial")
     rows = {row.trial: row for row in folder.rows()}
     with runtime.cluster(address, verbose):
@@ -149,64 +128,92 @@ def _test(
         return inference.score_all(trials, "test", resolved)
 
 
-def _scores(name: str, test: Predictions, point: OperatingPoint) -> dict[str, Any]:
-    temperature, threshold = point
-    probs = calibration.apply_temperature(test.probs, temperature)
-    scores = report.member_report(name, test.labels, probs, test.groups, threshold)
-    return scores | {"temperature": temperature}
-
-
-def _facts(
+def _report(
     folder: StudyFolder,
+    target: Path,
     members: Sequence[Candidate],
-    vote: Predictions,
-    temperature: float,
+    tested: Sequence[Predictions],
     openings: int,
-    name: str,
 ) -> dict[str, Any]:
+    """Choose the operating points on validation, score test at them, and fill the folder `target`.
+
+    Returns the journal's `ensemble` record.
+    """
+    val, test = soft_vote([member.val for member in members]), soft_vote(tested)
+    point = _operating_point(val)
     identity = folder.identity()
+    scores = []
+    for member, predictions in zip(members, tested, strict=True):
+        own = {"family": member.family, "backbone": member.backbone, "val_auroc": member.rank[0]}
+        scores.append(_scores(member.trial, predictions, _operating_point(member.val)) | own)
+    val_auroc = metrics.auroc(val.labels, val.probs)
+    report = reports.ensemble_report(
+        _scores("vote", test, point) | {"val_auroc": val_auroc},
+        scores,
+        study=folder.name,
+        ensemble=target.name,
+        test_openings=openings,
+        leaks_allowed=identity["leaks_allowed"],
+        num_val_images=len(val.labels),
+        packs=identity["packs"],
+    )
+    _save_bundle(folder, target / "bundle", members, val.classes, point)
+    val.save(target / "val_predictions.csv")
+    test.save(target / "test_predictions.csv")
+    artifact.write_text(target / "report.md", reports.to_markdown(report))
+    artifact.write_json(target / "report.json", report)
+    _draw(target, members, tested, test, point)
     return {
-        "study": folder.name,
-        "ensemble": name,
-        "test_openings": openings,
-        "leaks_allowed": identity["leaks_allowed"],
-        "num_val_images": len(vote.labels),
-        "temperature": temperature,
-        "packs": identity["packs"],
+        "ensemble": target.name,
+        "name": f"pneumoray-{folder.name}-ensemble",
+        "members": [member.trial for member in members],
+        "report": report,
+        "bundle": str(target / "bundle"),
+        "files": {path.name: str(path) for path in sorted(target.iterdir()) if path.is_file()},
+        "val_auroc": val_auroc,
+        "val_digest": champion.val_digest(val),
+        "openings": openings,
     }
 
 
-def _write(
+def _scores(name: str, test: Predictions, point: OperatingPoint) -> dict[str, Any]:
+    temperature, threshold = point
+    probs = calibration.apply_temperature(test.probs, temperature)
+    scores = reports.member_report(name, test.labels, probs, test.groups, threshold)
+    return scores | {"temperature": temperature}
+
+
+def _save_bundle(
     folder: StudyFolder,
     target: Path,
-    result: dict[str, Any],
     members: Sequence[Candidate],
-    tested: Sequence[Predictions],
-    vote: Predictions,
+    classes: tuple[str, ...],
     point: OperatingPoint,
-) -> dict[str, str]:
-    """The ensemble's folder: bundle, report, predictions, pictures. Returns {name: path} to log."""
-    temperature, threshold = point
+) -> None:
     described = bundle.Bundle(
         members=tuple(champion.member_of(folder, member) for member in members),
-        classes=vote.classes,
-        temperature=temperature,
-        threshold=threshold,
-        info={"origin": {"study": folder.name, "ensemble": target.name}},
+        classes=classes,
+        temperature=point[0],
+        threshold=point[1],
+        info={"origin": {"study": folder.name, "ensemble": target.parent.name}},
     )
     weights = [checkpoint.best_weights(folder.trial(member.trial)) for member in members]
-    bundle.save(described, weights, target / "bundle")
-    test = soft_vote(tested)
-    named = {m.trial: (t.labels, t.probs) for m, t in zip(members, tested, strict=True)}
-    named["vote"] = (test.labels, test.probs)
-    calibrated = calibration.apply_temperature(test.probs, temperature)
-    matrix = metrics.confusion(test.labels, calibrated, threshold)
-    artifact.write_bytes(target / "roc.png", plots.roc_curves(named))
-    artifact.write_bytes(target / "reliability.png", plots.reliability(test.labels, calibrated))
+    bundle.save(described, weights, target)
+
+
+def _draw(
+    target: Path,
+    members: Sequence[Candidate],
+    tested: Sequence[Predictions],
+    test: Predictions,
+    point: OperatingPoint,
+) -> None:
+    from pneumoray.evaluation import plots
+
+    probs = calibration.apply_temperature(test.probs, point[0])
+    curves = {m.trial: (t.labels, t.probs) for m, t in zip(members, tested, strict=True)}
+    curves["vote"] = (test.labels, test.probs)
+    matrix = metrics.confusion(test.labels, probs, point[1])
+    artifact.write_bytes(target / "roc.png", plots.roc_curves(curves))
+    artifact.write_bytes(target / "reliability.png", plots.reliability(test.labels, probs))
     artifact.write_bytes(target / "confusion.png", plots.confusion_matrix(matrix, test.classes))
-    vote.save(target / "val_predictions.csv")
-    test.save(target / "test_predictions.csv")
-    artifact.write_text(target / "report.md", report.to_markdown(result))
-    artifact.write_json(target / "report.json", result)  # last: its presence means all of it
-    names = ("roc.png", "reliability.png", "confusion.png", "val_predictions.csv")
-    return {name: str(target / name) for name in (*names, "test_predictions.csv", "report.md", "report.json")}

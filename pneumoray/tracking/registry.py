@@ -21,7 +21,7 @@ from pneumoray.errors import WorkspaceError
 ALIAS = "champion"
 BUNDLE, DECIDED = "pneumoray.bundle", "pneumoray.decided"
 _PACKAGE = Path(__file__).parents[1]
-# What pneumoray/bundle.py imports, down to the bottom. Named, because MLflow's inference takes a minute.
+# What pneumoray/bundle.py imports, down to the bottom. MLflow would take a minute to find out.
 _REQUIREMENTS = (
     "torch",
     "torchvision",
@@ -52,7 +52,7 @@ def register(client: MlflowClient, entry: Entry) -> ModelVersion:
     The alias `champion` moves to a new version when it is better on the same validation split, or
     promoted. That is decided once, so that a replay never undoes what someone did since.
     """
-    digest = artifact.sha256_file(entry.folder / "bundle.json")  # it holds the hashes of the weights
+    digest = artifact.sha256_file(entry.folder / "bundle.json")  # holds those of the weights
     try:
         client.create_registered_model(entry.name)
     except MlflowException as error:
@@ -97,7 +97,7 @@ def _better(new: dict[str, str], old: dict[str, str]) -> bool:
 
 
 def _logged_model(client: MlflowClient, entry: Entry, digest: str) -> LoggedModel:
-    """The run's MLflow model of this bundle; one that was begun and not finished is gone on with."""
+    """The run's MLflow model of this bundle: a new one, or one that was begun before."""
     found = client.search_logged_models(
         [entry.experiment_id],
         filter_string=f"tags.`{BUNDLE}` = '{digest}' AND source_run_id = '{entry.run_id}'",

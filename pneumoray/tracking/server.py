@@ -1,7 +1,9 @@
 """The tracking server: whether it is there and new enough, and `pneumoray ui`."""
 
 import base64
+import errno
 import os
+import signal
 import socket
 import sqlite3
 import ssl
@@ -10,7 +12,7 @@ import sys
 import urllib.error
 import urllib.parse
 import urllib.request
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from pneumoray.errors import TrackingError
@@ -18,7 +20,8 @@ from pneumoray.tracking.settings import ENVIRONMENT_VARIABLE, Settings
 
 OLDEST_MAJOR = 3
 TIMEOUT_SECONDS = 5.0
-_NEXT = "start it, or name another with --mlflow FILE or MLFLOW_TRACKING_URI"
+_ELSE = "name another with --mlflow FILE or MLFLOW_TRACKING_URI"
+_NEXT = f"start it, or {_ELSE}"
 _PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 
 
@@ -40,7 +43,9 @@ def check(settings: Settings) -> None:
         try:
             socket.create_connection(address, TIMEOUT_SECONDS).close()
         except OSError as error:
-            raise TrackingError(f"database {shown(uri)} does not answer ({error}); {_NEXT}") from None
+            raise TrackingError(
+                f"database {shown(uri)} does not answer ({error}); {_NEXT}"
+            ) from None
     elif scheme != "databricks":
         raise TrackingError(
             f"tracking URI {uri!r} is neither a server (http://HOST:5000) nor a database "
@@ -59,7 +64,7 @@ def shown(uri: str) -> str:
 def serve(settings: Settings, host: str = "127.0.0.1", port: int = 5000) -> int:
     """Show runs and models in a browser until interrupted; returns the exit status of MLflow.
 
-    Raises TrackingError when the runs are on a server, which shows them itself, or the port is taken.
+    Raises TrackingError when a server has the runs (it has pages itself), or the port is taken.
     """
     if not settings.is_database:
         raise TrackingError(
@@ -78,14 +83,22 @@ def serve(settings: Settings, host: str = "127.0.0.1", port: int = 5000) -> int:
     command += ["--backend-store-uri", settings.tracking_uri, "--workers", "1"]
     command += ["--artifacts-destination", settings.artifacts]
     environment = {key: value for key, value in os.environ.items() if key != ENVIRONMENT_VARIABLE}
-    process = subprocess.Popen(command, env=environment)
+    # a group of its own, because MLflow's server starts others that its end would leave behind
+    process = subprocess.Popen(command, env=environment, start_new_session=True)
+    default = signal.signal(signal.SIGTERM, _interrupt)
     try:
         return process.wait()
     except KeyboardInterrupt:
         return 0
     finally:
-        process.terminate()
+        signal.signal(signal.SIGTERM, default)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
         process.wait()
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _check_server(uri: str) -> None:
@@ -97,12 +110,15 @@ def _check_server(uri: str) -> None:
         status = "is not healthy"
         _ask(uri, "/health")
     except urllib.error.HTTPError as error:
+        error.close()
         if error.code in (401, 403):
             raise TrackingError(
                 f"MLflow server {name} refuses to let us in (HTTP {error.code}); set "
                 "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
             ) from None
-        raise TrackingError(f"{name} {status} with HTTP {error.code}, not as MLflow; {_NEXT}") from None
+        raise TrackingError(
+            f"{name} {status} with HTTP {error.code}, not as MLflow; {_NEXT}"
+        ) from None
     except ValueError:
         raise TrackingError(f"{name} is no MLflow server (it has no version); {_NEXT}") from None
     except OSError as error:
@@ -110,8 +126,8 @@ def _check_server(uri: str) -> None:
         raise TrackingError(f"MLflow server {name} can't be reached ({reason}); {_NEXT}") from None
     if major < OLDEST_MAJOR:
         raise TrackingError(
-            f"MLflow server {name} is of version {version}; {OLDEST_MAJOR} or newer is needed: update it, "
-            "or name another with --mlflow FILE or MLFLOW_TRACKING_URI"
+            f"MLflow server {name} is of version {version}; {OLDEST_MAJOR} or newer is needed: "
+            f"update it, or {_ELSE}"
         )
 
 
@@ -137,13 +153,13 @@ def _ask(uri: str, path: str) -> str:
 def _check_sqlite(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists() and not os.access(path.parent, os.W_OK):
-            raise PermissionError(13, "Permission denied")
+        if not os.access(path if path.exists() else path.parent, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         if path.exists():
             with closing(sqlite3.connect(path, timeout=TIMEOUT_SECONDS)) as connection:
                 connection.execute("PRAGMA schema_version").fetchone()
     except (OSError, sqlite3.Error) as error:
         reason = getattr(error, "strerror", None) or error
         raise TrackingError(
-            f"MLflow's database {path} can't be used ({reason}); {_NEXT.removeprefix('start it, or ')}"
+            f"MLflow's database {path} can't be used ({reason}); move it away, or {_ELSE}"
         ) from None

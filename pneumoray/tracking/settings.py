@@ -94,11 +94,15 @@ def _read(path: Path) -> Settings:
     try:
         values: Any = yaml.safe_load(path.read_text())
     except OSError as error:
-        raise TrackingError(f"{path} can't be read: {error.strerror}; name a file as {FILE}") from None
+        raise TrackingError(
+            f"{path} can't be read: {error.strerror}; name a file as {FILE}"
+        ) from None
     except yaml.YAMLError as error:
         raise TrackingError(f"{path} is no valid YAML: {' '.join(str(error).split())}") from None
     if values is not None and not isinstance(values, dict):
-        raise TrackingError(f"{path} must hold keys and values, as 'tracking_uri: http://HOST:5000'")
+        raise TrackingError(
+            f"{path} must hold keys and values, as 'tracking_uri: http://HOST:5000'"
+        )
     try:
         return Settings.model_validate(values or {})
     except pydantic.ValidationError as error:

@@ -52,6 +52,7 @@ def fit(
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()  # clipping is a hook on the step, not a branch here
+            lr = float(optimizer.param_groups[0]["lr"])  # of this step: the schedule moves it on
             schedule.step()
             losses.append(loss.detach() * len(labels))  # stays on the device: no sync per step
             all_logits.append(logits.detach())
@@ -67,6 +68,6 @@ def fit(
             loss=mean_loss,
             logits=torch.cat(all_logits).float().cpu(),
             labels=labels_seen,
-            lr=float(optimizer.param_groups[0]["lr"]),
+            lr=lr,
             seconds=time.perf_counter() - start,
         )

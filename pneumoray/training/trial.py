@@ -102,7 +102,16 @@ def train(
     model.to(device)
     rows = pack.rows("train")
     train_batches = TrainBatches(
-        pack, rows, config.batch_size, _augment(config), mean, std, config.seed, device, team.rank, team.size
+        pack,
+        rows,
+        config.batch_size,
+        _augment(config),
+        mean,
+        std,
+        config.seed,
+        device,
+        team.rank,
+        team.size,
     )
     val_rows = pack.rows("val")
     val_batches = EvalBatches(pack, val_rows, config.batch_size, mean, std, device)
@@ -110,7 +119,11 @@ def train(
     balanced = config.class_weights == "balanced"
     loss_function = optim.build_loss(
         config.label_smoothing,
-        optim.balanced_weights(labels[rows], len(pack.manifest.classes)).to(device) if balanced else None,
+        optim.balanced_weights(torch.from_numpy(labels[rows]), len(pack.manifest.classes)).to(
+            device
+        )
+        if balanced
+        else None,
     )
     optimizer = optim.build_optimizer(
         model, config.optimizer, config.lr, config.weight_decay, config.momentum, config.clip_norm
@@ -144,7 +157,9 @@ def train(
         if team.rank == 0:
             start = time.perf_counter()
             val = Predictions(
-                pack.manifest.images.iloc[val_rows], predict(model, val_batches), pack.manifest.classes
+                pack.manifest.images.iloc[val_rows],
+                predict(model, val_batches),
+                pack.manifest.classes,
             )
             record = _record(trained, val, team.size, time.perf_counter() - start)
         record = team.share(record)

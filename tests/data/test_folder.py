@@ -106,6 +106,17 @@ def test_links_are_followed_but_not_in_circles(tmp_path, draw):
     assert scan(tmp_path / "data")[0].images["id"].tolist() == ["a/x.png", "b/y.png"]
 
 
+def test_file_names_may_hold_any_text_but_line_breaks(tmp_path, draw):
+    draw(tmp_path / "ä b" / 'Bild\u202f1,"x".png')
+    draw(tmp_path / "b" / "1.png")
+    manifest, _ = scan(tmp_path)
+    manifest.save(tmp_path / "saved")
+    assert Manifest.load(tmp_path / "saved").images["id"].tolist() == manifest.images["id"].tolist()
+    (tmp_path / "b" / "1.png").rename(tmp_path / "b" / "1\n.png")
+    with pytest.raises(DataError, match="line break"):
+        scan(tmp_path)
+
+
 def make_table(tmp_path: Path, draw, text: str) -> Path:
     for name in ("1.png", "2.png", "3.png"):
         draw(tmp_path / "images" / name)

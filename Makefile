@@ -1,0 +1,40 @@
+# make install   the environment in .venv
+# make demo      the whole job on synthetic images: train, race, final, vote, test
+# make test      the environment, then the tests
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := demo-workspace
+# the demo is the same everywhere: nothing of the caller's set-up reaches it
+CLEAN := env -u PNEUMORAY_WORKSPACE -u PNEUMORAY_DATA -u MLFLOW_TRACKING_URI -u RAY_ADDRESS
+
+.PHONY: install demo test check clean
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "pneumoray needs Python 3.11 or newer; name one: make PYTHON=python3.12 install"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[lite,dev]'
+	@touch $@
+
+demo: install
+	@$(CLEAN) $(BIN)/pneumoray train-all --study demo --workspace $(DEMO) --address local
+	@$(CLEAN) $(BIN)/pneumoray ensemble --study demo --top 3 --workspace $(DEMO) --address local
+	@echo "look further:"
+	@echo "  $(BIN)/pneumoray ui --workspace $(DEMO)             every run, curve and model, on loopback"
+	@echo "  $(BIN)/pneumoray leaderboard --workspace $(DEMO)    this table again; --json for programs"
+	@echo "  $(BIN)/pneumoray train-all --study xray-64 --data DIR    your own images"
+
+test: install
+	$(BIN)/python -m pytest -p no:cacheprovider
+
+check: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) $(DEMO)

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Stop the nodes that start-head.sh and join.sh started on this machine with this token file, and
+# nothing else ('ray stop' would end every Ray on the machine, also a training without a cluster).
+set -euo pipefail
+# shellcheck source=common.sh
+. "$(dirname "$0")/common.sh"
+
+runs() { # whether process $1 is still a node of ours, and not something that got its number
+  case "$(ps -p "$1" -o args= 2>/dev/null)" in *"ray start --block"*) ;; *) false ;; esac
+}
+
+stopped=0
+for log in $(ls -t "$nodes"/[0-9]*.log 2>/dev/null); do # the newest first: the head goes last
+  pid=$(basename "$log" .log)
+  if runs "$pid"; then
+    kill "$pid"
+    for _ in $(seq 60); do
+      runs "$pid" || break
+      sleep 0.5
+    done
+    if runs "$pid"; then
+      kill -9 "$pid"
+    fi
+    stopped=$((stopped + 1))
+  fi
+  rm -f "$log"
+done
+rmdir "$nodes" 2>/dev/null || true
+echo "stopped $stopped node(s)"

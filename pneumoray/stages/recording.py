@@ -1,0 +1,53 @@
+"""While a stage works, its journal goes to MLflow; what could not be sent is said at the end."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pneumoray import artifact, tracking
+from pneumoray.stages.prepare import OnEvent
+from pneumoray.workspace import StudyFolder
+
+
+@contextmanager
+def recorded(folder: StudyFolder, settings: tracking.Settings, on_event: OnEvent) -> Iterator[None]:
+    """Replay a study's journal into MLflow for the length of a `with` block, and to its end after."""
+    replayer = tracking.Replayer(folder.journal, settings)
+    replayer.start()
+    try:
+        yield
+    finally:
+        unsent = replayer.close()
+        for note in replayer.notes:
+            on_event({"type": "note", "text": note})
+        if unsent:
+            on_event({"type": "unsent", "records": unsent, "reason": replayer.error})
+        else:
+            ids = tracking.run_ids(settings, folder.name)
+            artifact.write_json(_marker(folder), _whole(folder, settings) | {"run_ids": ids})
+
+
+def all_sent(folder: StudyFolder, settings: tracking.Settings) -> bool:
+    """Whether MLflow is known to have the whole journal. Answers without importing MLflow (2 s)."""
+    return _whole(folder, settings).items() <= _read(folder).items()
+
+
+def run_ids(folder: StudyFolder, settings: tracking.Settings) -> dict[str, str]:
+    """{trial: MLflow run id}; asks MLflow only where something may have changed."""
+    if all_sent(folder, settings):
+        return _read(folder)["run_ids"]
+    return tracking.run_ids(settings, folder.name)
+
+
+def _whole(folder: StudyFolder, settings: tracking.Settings) -> dict[str, Any]:
+    size = folder.journal.stat().st_size if folder.journal.exists() else 0
+    return {"tracking_uri": settings.tracking_uri, "journal_bytes": size}
+
+
+def _read(folder: StudyFolder) -> dict[str, Any]:
+    return artifact.read_json(_marker(folder)) if _marker(folder).exists() else {}
+
+
+def _marker(folder: StudyFolder) -> Path:
+    return folder.path / "sent.json"

@@ -1,0 +1,187 @@
+"""One record of the journal -> what it says of the runs. Written again, it leaves the same."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from mlflow.entities import Metric
+
+from pneumoray.tracking import registry
+from pneumoray.tracking.runs import ENSEMBLE, TRIAL, Runs
+from pneumoray.tracking.settings import Settings
+
+Record = dict[str, Any]
+
+_SUMMARY = ("parameters_total", "parameters_trainable", "time_seconds")
+
+
+class Writer:
+    """Writes the records of one journal. `study` is its newest record of type study."""
+
+    def __init__(self, settings: Settings, journal_id: str, place: Path, study: Record) -> None:
+        self.settings, self.study = settings, study
+        self.runs = Runs(settings, journal_id, place, study["study"])
+
+    def write(self, record: Record) -> None:
+        """Send one record that is no epoch. A type that is unknown is left alone."""
+        match record["type"]:
+            case "study":
+                self._study(record)
+            case "trial":
+                self._trial(record)
+            case "end":
+                self._end(record)
+            case "model":
+                self._model(record)
+            case "opening":
+                tags = {"test_openings": record["number"]}
+                self.runs.tag(self.runs.parent(_milliseconds(record)), tags)
+            case "ensemble":
+                self._ensemble(record)
+            case "study_end":
+                time = _milliseconds(record)
+                self.runs.close(self.runs.parent(time), record["status"], time)
+
+    def write_epochs(self, records: Sequence[Record]) -> None:
+        """Send epoch records of any trials, one request a run."""
+        by_run: dict[str, list[Metric]] = {}
+        for record in records:
+            metrics = _metrics(record["record"], record, step=record["epoch"])
+            by_run.setdefault(self._run_of(record), []).extend(metrics)
+        for run_id, metrics in by_run.items():
+            self.runs.metrics(run_id, metrics)
+
+    def _study(self, record: Record) -> None:
+        self.study = record
+        run_id = self.runs.parent(_milliseconds(record))
+        self.runs.open(run_id)
+        self.runs.params(run_id, record["config"])
+        self.runs.tag(run_id, self._tags() | {"kind": "study"})
+        self.runs.dataset(run_id, record["pack"], "train")
+        self.runs.client.log_dict(run_id, record["config"], "study.json")
+        findings = pd.DataFrame(record.get("findings") or [])
+        if "image_ids" in findings:
+            findings["num_images"] = findings.pop("image_ids").map(len)
+            self.runs.table(run_id, findings, "findings.json")
+
+    def _trial(self, record: Record) -> None:
+        run_id = self._run_of(record)
+        self.runs.open(run_id)
+        self.runs.params(run_id, record["config"])
+        pack = self._pack_of(record)
+        tags = {key: record[key] for key in ("stage", "family", "backbone")}
+        tags |= {"kind": "trial", "outcome": "running", "pack": pack["hash"]}
+        self.runs.tag(run_id, self._tags() | tags)
+        self.runs.dataset(run_id, pack, "train")
+
+    def _end(self, record: Record) -> None:
+        run_id = self._run_of(record)
+        values = {key: record.get(key) for key in _SUMMARY}
+        values |= {f"best_{key}": value for key, value in (record.get("best") or {}).items()}
+        self.runs.metrics(run_id, _metrics(values, record))
+        names = ("outcome", "reason", "weights_source")
+        self.runs.tag(run_id, {name: record.get(name) for name in names})
+        if record.get("folder"):
+            folder = Path(record["folder"])
+            tables = sorted(folder.glob("epoch-*/val_predictions.csv"))[-1:]
+            for path in (folder / "curves.png", folder / "confusion.png", *tables):
+                self.runs.file(run_id, path.name, path)
+        self.runs.close(run_id, record["status"], _milliseconds(record))
+
+    def _model(self, record: Record) -> None:
+        registry.check_bundle(Path(record["bundle"]), record["trial"])
+        tags = {"trial": record["trial"]}
+        self._register(record, self._run_of(record), record.get("family"), tags)
+
+    def _ensemble(self, record: Record) -> None:
+        report, members = record["report"], ",".join(record["members"])
+        time = _milliseconds(record)
+        run_id = self.runs.child(record["ensemble"], ENSEMBLE, time)
+        tags = {"kind": "ensemble", "stage": "ensemble", "family": "ensemble", "outcome": "tested"}
+        tags |= {"members": members, "test_openings": str(record["openings"])}
+        self.runs.tag(run_id, self._tags() | tags)
+        facts = {
+            key: value for key, value in report.items() if isinstance(value, str | int | float)
+        }
+        self.runs.params(
+            run_id, {"members": members, "num_members": len(record["members"])} | facts
+        )
+        self.runs.dataset(run_id, self.study["pack"], "test")
+        values = {"val_auroc": record["val_auroc"], "test_openings": record["openings"]}
+        values |= _scores(report["vote"])
+        for member in report["members"]:
+            values |= {f"{member['name']}/{key}": value for key, value in _scores(member).items()}
+        self.runs.metrics(run_id, _metrics(values, record, step=record["openings"]))
+        self.runs.client.log_dict(run_id, report, "report.json")
+        for name, path in record.get("files", {}).items():
+            self.runs.file(run_id, name, Path(path))
+        self._register(record, run_id, "ensemble", {"members": members})
+        self.runs.close(run_id, "FINISHED", time)
+
+    def _register(
+        self, record: Record, run_id: str, family: str | None, tags: dict[str, str]
+    ) -> None:
+        study = self.study["study"]
+        tags |= {key: str(record.get(key, "")) for key in ("val_auroc", "val_digest")}
+        tags |= {"study": study} | ({"family": family} if family else {}) | self._marks()
+        entry = registry.Entry(
+            name=self.settings.model_name(study, family) if family else record["name"],
+            folder=Path(record["bundle"]),
+            experiment_id=self.runs.experiment_id,
+            run_id=run_id,
+            tags=tags,
+            promote=bool(record.get("promote")),
+        )
+        registry.register(self.runs.client, entry)
+
+    def _run_of(self, record: Record) -> str:
+        return self.runs.child(record["trial"], TRIAL, _milliseconds(record))
+
+    def _tags(self) -> dict[str, str]:
+        """Tags of every run: versions, the commit, the Pack, and what the settings add."""
+        tags = {"pack": self.study["pack"]["hash"]} | self.study.get("tags", {})
+        if commit := tags.get("git_commit"):
+            tags["mlflow.source.git.commit"] = commit
+        return tags | self._marks()
+
+    def _marks(self) -> dict[str, str]:
+        leaks = {"leaks": "allowed"} if self.study.get("leaks_allowed") else {}
+        return leaks | self.settings.tags
+
+    def _pack_of(self, record: Record) -> dict[str, Any]:
+        """The Pack of a trial, which may look at another image size than the study's first."""
+        first = self.study["pack"]
+        path = Path(record.get("pack") or first["path"])
+        return (
+            first
+            if path.name == Path(first["path"]).name
+            else first | {"path": str(path), "hash": path.name}
+        )
+
+
+def _metrics(values: dict[str, Any], record: Record, step: int = 0) -> list[Metric]:
+    """A metric for each number in `values`, at the record's time."""
+    return [
+        Metric(key, float(value), _milliseconds(record), step)
+        for key, value in values.items()
+        if isinstance(value, int | float) and key != "epoch"
+    ]
+
+
+def _scores(report: dict[str, Any]) -> dict[str, float]:
+    """A member's report as flat metrics: test_auroc, test_auroc_low, test_accuracy_at_half, ..."""
+    scores = {}
+    for suffix, part in (("", report), ("_at_half", report.get("at_half", {}))):
+        for key, value in part.items():
+            if isinstance(value, int | float):
+                scores[f"test_{key}{suffix}"] = float(value)
+        for key, ends in part.get("intervals", {}).items():
+            for end, value in zip(("low", "high"), ends, strict=True):
+                if value is not None:
+                    scores[f"test_{key}{suffix}_{end}"] = value
+    return scores
+
+
+def _milliseconds(record: Record) -> int:
+    return round(record["time"] * 1000)

@@ -1,0 +1,192 @@
+"""The runs of one journal in MLflow: a parent for the study, under it one a trial, one an ensemble.
+
+Runs are found by their tags before one is created, and whatever is written twice is there once.
+"""
+
+import json
+import posixpath
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pandas as pd
+from mlflow import MlflowClient
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
+
+from pneumoray.predictions import Predictions
+from pneumoray.tracking.settings import Settings
+
+Item = TypeVar("Item")
+
+JOURNAL, STUDY, TRIAL, ENSEMBLE = (
+    f"pneumoray.{name}" for name in ("journal", "study", "trial", "ensemble")
+)
+PLACE, SENT = "pneumoray.place", "pneumoray.sent"
+_PARENT = ""  # the study's own run, beside the names of trials and ensembles
+_LONGEST_PARAM = 5000  # MLflow's limits are 6000 here,
+_LONGEST_DIGEST = 36
+_METRICS_A_BATCH = 1000
+_OTHERS_A_BATCH = 100
+
+
+class Runs:
+    """The runs of journal `journal_id`, which lies at `place`. Connecting asks once for all of them.
+
+    `num_sent`: how many lines of the journal an earlier process has sent. Times are milliseconds.
+    """
+
+    def __init__(self, settings: Settings, journal_id: str, place: Path, study: str) -> None:
+        self.settings, self.journal_id, self.study = settings, journal_id, study
+        self.place = f"{socket.gethostname()}:{place}"
+        self.client = connect(settings)
+        self.experiment_id = self._experiment()
+        self._ids: dict[str, str] = {}
+        self.num_sent = 0
+        for run in search(self.client, self.experiment_id, f"tags.`{JOURNAL}` = '{journal_id}'"):
+            tags = run.data.tags
+            self._ids[tags.get(TRIAL) or tags.get(ENSEMBLE) or _PARENT] = run.info.run_id
+            self.num_sent = max(self.num_sent, int(tags.get(SENT, 0)))
+
+    def parent(self, time: int) -> str:
+        """The study's run."""
+        if _PARENT not in self._ids:
+            self._kill_orphans(time)
+            self._ids[_PARENT] = self._create(self.study, time, {PLACE: self.place})
+        return self._ids[_PARENT]
+
+    def child(self, name: str, kind: str, time: int) -> str:
+        """The run of a trial or an ensemble (`kind` is the tag TRIAL or ENSEMBLE)."""
+        if name not in self._ids:
+            tags = {kind: name, "mlflow.parentRunId": self.parent(time)}
+            self._ids[name] = self._create(name, time, tags)
+        return self._ids[name]
+
+    def remember(self, num_sent: int) -> None:
+        """Note on the parent run how many lines of the journal have been sent."""
+        if _PARENT in self._ids and num_sent != self.num_sent:
+            self.client.set_tag(self._ids[_PARENT], SENT, num_sent)
+            self.num_sent = num_sent
+
+    def open(self, run_id: str) -> None:
+        """Set it running; it may have ended, and be resumed."""
+        self.client.update_run(run_id, status="RUNNING")
+
+    def close(self, run_id: str, status: str, time: int) -> None:
+        self.client.set_terminated(run_id, status, time)
+
+    def tag(self, run_id: str, tags: Mapping[str, Any]) -> None:
+        """Set these tags, less those that are None."""
+        given = [RunTag(key, str(value)) for key, value in tags.items() if value is not None]
+        for batch in _batches(given, _OTHERS_A_BATCH):
+            self.client.log_batch(run_id, tags=batch)
+
+    def params(self, run_id: str, params: Mapping[str, Any]) -> None:
+        """Log what is new. MLflow keeps a parameter for ever: one that changed becomes a tag."""
+        texts = {key: _text(value) for key, value in params.items()}
+        old = self.client.get_run(run_id).data.params
+        new = [Param(key, text) for key, text in texts.items() if key not in old]
+        for batch in _batches(new, _OTHERS_A_BATCH):
+            self.client.log_batch(run_id, params=batch)
+        self.tag(run_id, {f"{k}.now": t for k, t in texts.items() if k in old and old[k] != t})
+
+    def metrics(self, run_id: str, metrics: Sequence[Metric]) -> None:
+        for batch in _batches(metrics, _METRICS_A_BATCH):
+            self.client.log_batch(run_id, metrics=batch)
+
+    def dataset(self, run_id: str, pack: Mapping[str, Any], context: str) -> None:
+        """Name the Pack (hash, path, num_train, ...) as an input of the run."""
+        profile = {key: value for key, value in pack.items() if key.startswith("num_")}
+        dataset = Dataset(
+            name=f"{self.study}-{pack['hash'][:16]}",
+            digest=pack["hash"][:_LONGEST_DIGEST],
+            source_type="local",
+            source=json.dumps({"uri": pack["path"], "root": pack.get("root", "")}),
+            profile=json.dumps(profile | {"classes": pack.get("classes", [])}),
+        )
+        tags = [InputTag("mlflow.data.context", context)]
+        self.client.log_inputs(run_id, [DatasetInput(dataset, tags)])
+
+    def file(self, run_id: str, name: str, path: Path) -> None:
+        """Log a file as artifact `name`; predictions as a table. One that is not there is left out."""
+        if not path.is_file():
+            return
+        if path.name.endswith("predictions.csv"):
+            table = Predictions.load(path).table()
+            self.table(run_id, table, name.removesuffix(".csv") + ".json")
+        else:
+            self.client.log_artifact(run_id, str(path), posixpath.dirname(name) or None)
+
+    def table(self, run_id: str, table: pd.DataFrame, name: str) -> None:
+        """What `log_table` does, less its adding to a table that is there: twice is once."""
+        self.client.log_text(run_id, table.to_json(orient="split", index=False), name)
+        tags = self.client.get_run(run_id).data.tags
+        logged = json.loads(tags.get("mlflow.loggedArtifacts", "[]"))
+        entry = {"path": name, "type": "table"}
+        if entry not in logged:
+            self.tag(run_id, {"mlflow.loggedArtifacts": json.dumps([*logged, entry])})
+
+    def _experiment(self) -> str:
+        name = self.settings.experiment_name(self.study)
+        if (found := self.client.get_experiment_by_name(name)) is not None:
+            if found.lifecycle_stage == "deleted":
+                self.client.restore_experiment(found.experiment_id)
+            return found.experiment_id
+        location = None
+        if self.settings.is_database:
+            location = self.settings.artifacts
+            location = location if "://" in location else Path(location).as_uri()
+        return self.client.create_experiment(name, location)
+
+    def _create(self, name: str, time: int, tags: Mapping[str, str]) -> str:
+        ours = {JOURNAL: self.journal_id, STUDY: self.study, "mlflow.source.name": "pneumoray"}
+        return self.client.create_run(
+            self.experiment_id, start_time=time, run_name=name, tags=ours | dict(tags)
+        ).info.run_id
+
+    def _kill_orphans(self, time: int) -> None:
+        """End what an older journal at the same place left running: --fresh has removed it."""
+        text = f"tags.`{PLACE}` = '{self.place}' AND tags.`{JOURNAL}` != '{self.journal_id}'"
+        running = "attributes.status = 'RUNNING'"
+        for parent in search(self.client, self.experiment_id, text):
+            children = f"tags.`mlflow.parentRunId` = '{parent.info.run_id}' AND {running}"
+            for run in search(self.client, self.experiment_id, children):
+                self.close(run.info.run_id, "KILLED", time)
+            if parent.info.status == "RUNNING":
+                self.close(parent.info.run_id, "KILLED", time)
+
+
+def trial_runs(settings: Settings, study: str) -> dict[str, str]:
+    """{trial: run id} of a study; of trials that were begun anew (--fresh), the newest."""
+    client = connect(settings)
+    experiment = client.get_experiment_by_name(settings.experiment_name(study))
+    if experiment is None:
+        return {}
+    runs = search(client, experiment.experiment_id, f"tags.`{STUDY}` = '{study}'")
+    newest_last = sorted(runs, key=lambda run: run.info.start_time)
+    return {run.data.tags[TRIAL]: run.info.run_id for run in newest_last if TRIAL in run.data.tags}
+
+
+def connect(settings: Settings) -> MlflowClient:
+    """A client of its own: MLflow's global tracking URI, and its variable, are left alone."""
+    return MlflowClient(settings.tracking_uri, registry_uri=settings.tracking_uri)
+
+
+def search(client: MlflowClient, experiment_id: str, text: str) -> Iterator[Run]:
+    """Every run of the experiment that the filter `text` finds."""
+    token = None
+    while True:
+        page = client.search_runs([experiment_id], text, page_token=token)
+        yield from page
+        if not (token := page.token):
+            return
+
+
+def _batches(items: Sequence[Item], size: int) -> Iterator[list[Item]]:
+    for start in range(0, len(items), size):
+        yield list(items[start : start + size])
+
+
+def _text(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text[:_LONGEST_PARAM]

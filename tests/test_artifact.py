@@ -1,0 +1,127 @@
+"""Files and folders are whole or absent, whatever interrupts the writer."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+
+import filelock
+import pytest
+
+from pneumoray import artifact
+from pneumoray.errors import WorkspaceError
+
+
+class Killed(BaseException):
+    """Stands for Ctrl-C: no `except Exception` stops it."""
+
+
+def test_json_comes_back_with_every_bit(tmp_path):
+    value = {"a": [1, 0.1 + 0.2, None, True], "b": {"ü": "x\ny"}}
+    artifact.write_json(tmp_path / "new" / "folder" / "x.json", value)
+    assert artifact.read_json(tmp_path / "new" / "folder" / "x.json") == value
+
+
+def test_an_interrupted_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    path = tmp_path / "x.txt"
+    artifact.write_text(path, "old")
+
+    def die(*_):
+        raise Killed
+
+    monkeypatch.setattr(os, "replace", die)
+    with pytest.raises(Killed):
+        artifact.write_text(path, "new")
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["x.txt"]
+
+
+def test_data_is_on_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    calls = []
+    fsync, replace = os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda handle: (calls.append("fsync"), fsync(handle)))
+    monkeypatch.setattr(os, "replace", lambda *names: (calls.append("rename"), replace(*names)))
+    artifact.write_bytes(tmp_path / "x", b"data")
+    assert calls == ["fsync", "rename", "fsync"]  # the last one is the folder
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[1, 2"])
+def test_damaged_json_is_one_line_that_names_the_file(tmp_path, content):
+    path = tmp_path / "x.json"
+    path.write_bytes(content)
+    with pytest.raises(WorkspaceError, match=r"x\.json can't be read") as caught:
+        artifact.read_json(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_json_says_so(tmp_path):
+    with pytest.raises(WorkspaceError, match=r"x\.json is missing"):
+        artifact.read_json(tmp_path / "x.json")
+
+
+def test_a_folder_appears_whole_and_replaces_the_old_one(tmp_path):
+    path = tmp_path / "folder"
+    for content in ("old", "new"):
+        with artifact.whole_folder(path) as draft:
+            assert draft.parent == path.parent  # so that the rename stays on one file system
+            (draft / "sub").mkdir()
+            (draft / "sub" / content).write_text(content)
+            assert not (path / "sub" / content).exists()
+    assert os.listdir(path / "sub") == ["new"]
+    assert os.listdir(tmp_path) == ["folder"]
+    assert path.stat().st_mode & 0o777 == 0o755
+
+
+def test_an_interrupted_folder_vanishes_and_the_old_one_stays(tmp_path):
+    path = tmp_path / "folder"
+    with artifact.whole_folder(path) as draft:
+        (draft / "x").write_text("old")
+    with pytest.raises(Killed), artifact.whole_folder(path) as draft:
+        (draft / "x").write_text("new")
+        raise Killed
+    assert (path / "x").read_text() == "old"
+    assert os.listdir(tmp_path) == ["folder"]
+
+
+def test_sweeping_removes_drafts_only(tmp_path):
+    (tmp_path / ".a.tmp-123").write_text("")
+    (tmp_path / ".b.tmp-456").mkdir()
+    (tmp_path / ".b.tmp-456" / "x").write_text("")
+    (tmp_path / "a.tmp-7").write_text("")
+    (tmp_path / ".lock").write_text("")
+    artifact.sweep_drafts(tmp_path)
+    assert sorted(os.listdir(tmp_path)) == [".lock", "a.tmp-7"]
+
+
+def test_a_killed_writer_leaves_only_what_sweeping_removes(tmp_path):
+    code = (
+        "import os, pathlib, sys; from pneumoray import artifact\n"
+        "with artifact.whole_folder(pathlib.Path(sys.argv[1]) / 'x') as draft:\n"
+        "    (draft / 'half').write_text('half'); os._exit(9)"
+    )
+    assert subprocess.run([sys.executable, "-c", code, tmp_path], check=False).returncode == 9
+    assert not (tmp_path / "x").exists()
+    artifact.sweep_drafts(tmp_path)
+    assert os.listdir(tmp_path) == []
+
+
+def test_sha256_of_a_file(tmp_path):
+    (tmp_path / "x").write_bytes(b"abc" * 100_000)
+    assert artifact.sha256_file(tmp_path / "x") == hashlib.sha256(b"abc" * 100_000).hexdigest()
+
+
+def test_digest_follows_values_not_the_order_of_keys():
+    assert artifact.digest({"a": 1, "b": [1, 2]}) == artifact.digest({"b": [1, 2], "a": 1})
+    assert artifact.digest([1, 2]) != artifact.digest([2, 1])
+    expected = hashlib.sha256(json.dumps({"a": "\u00fc"}).replace(" ", "").encode()).hexdigest()
+    assert artifact.digest({"a": "\u00fc"}) == expected
+
+
+def test_a_lock_is_held_by_one(tmp_path):
+    with artifact.lock(tmp_path / "new" / ".lock"):
+        other = artifact.lock(tmp_path / "new" / ".lock")
+        with pytest.raises(filelock.Timeout):
+            other.acquire(timeout=0)
+    other.acquire(timeout=0)
+    other.release()

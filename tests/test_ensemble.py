@@ -1,0 +1,91 @@
+"""Champions are chosen on validation, one a family; the vote is the mean of probabilities."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pneumoray.ensemble import Candidate, champions, soft_vote
+from pneumoray.errors import StudyError
+from pneumoray.predictions import Predictions
+
+
+def predictions(probs=((0.2, 0.8), (0.6, 0.4)), ids=("a", "b"), classes=("N", "P")):
+    images = pd.DataFrame({"id": ids, "label": [0, 1], "group": ids})
+    return Predictions(images, np.array(probs), classes)
+
+
+def candidate(trial, family, auroc, loss=0.5):
+    return Candidate(trial, family, f"{family}-backbone", (auroc, -loss), predictions())
+
+
+FIELD = [
+    candidate("v1", "vgg", 0.90),
+    candidate("v2", "vgg", 0.97),
+    candidate("r1", "resnet", 0.95),
+    candidate("e1", "efficientnet", 0.96, loss=0.3),
+    candidate("e2", "efficientnet", 0.96, loss=0.2),
+    candidate("d1", "densenet", float("-inf")),
+]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"top": 3}, ["v2", "e2", "r1"]),
+        ({"top": 1}, ["v2"]),
+        ({"top": 9}, ["v2", "e2", "r1", "d1"]),
+        ({"top": 3, "any_family": True}, ["v2", "e2", "e1"]),
+        ({"top": 3, "families": ["resnet", "vgg"]}, ["v2", "r1"]),
+        ({"top": 3, "families": ["vgg"], "any_family": True}, ["v2", "v1"]),
+    ],
+)
+def test_the_best_of_each_family_best_first(options, expected):
+    assert [chosen.trial for chosen in champions(FIELD, **options)] == expected
+    assert [chosen.trial for chosen in champions(FIELD[::-1], **options)] == expected
+
+
+def test_equal_candidates_are_told_apart_by_name_not_by_order():
+    twins = [candidate("b", "vgg", 0.9), candidate("a", "vgg", 0.9)]
+    assert [c.trial for c in champions(twins, 1)] == ["a"]
+    assert [c.trial for c in champions(twins[::-1], 1)] == ["a"]
+
+
+def test_a_family_that_is_not_there_is_refused_with_near_names():
+    with pytest.raises(StudyError, match=r"'resnets'.*densenet, efficientnet.*did you mean resnet"):
+        champions(FIELD, 3, families=["resnets"])
+
+
+def test_nothing_trained_says_what_to_do():
+    with pytest.raises(StudyError, match="train-all"):
+        champions([], 3)
+
+
+def test_the_vote_is_the_mean_of_probabilities():
+    voted = soft_vote([predictions(), predictions(((1.0, 0.0), (0.5, 0.5)))])
+    np.testing.assert_allclose(voted.probs, [[0.6, 0.4], [0.55, 0.45]])
+    assert voted.image_ids.tolist() == ["a", "b"]
+    np.testing.assert_allclose(voted.probs.sum(axis=1), 1)
+
+
+def test_the_vote_of_one_is_that_one():
+    np.testing.assert_array_equal(soft_vote([predictions()]).probs, predictions().probs)
+
+
+def test_the_vote_does_not_touch_its_members():
+    member = predictions()
+    before = member.probs.copy()
+    soft_vote([member, predictions(((1.0, 0.0), (0.5, 0.5)))])
+    np.testing.assert_array_equal(member.probs, before)
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        ([], "at least one"),
+        ([predictions(), predictions(ids=("b", "a"))], "member 1 was scored on other images"),
+        ([predictions(), predictions(classes=("P", "N"))], "member 1 has other classes"),
+    ],
+)
+def test_members_that_can_not_be_averaged_are_a_callers_mistake(members, message):
+    with pytest.raises(ValueError, match=message):
+        soft_vote(members)

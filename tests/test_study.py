@@ -1,0 +1,235 @@
+"""A study is checked once, where it is read: good ones give configurations, bad ones one line."""
+
+import pydantic
+import pytest
+
+from pneumoray import study as studies
+from pneumoray.errors import StudyError
+from pneumoray.study import Config, configurations, differences, parse, read
+
+BASE = {"name": "x", "backbones": ["resnet18"], "epochs": 4, "race": {"rungs": [1]}}
+
+
+def study(**fields):
+    return parse(BASE | fields)
+
+
+def write(path, text):
+    path.write_text(text)
+    return str(path)
+
+
+@pytest.mark.parametrize("name", studies.shipped())
+def test_shipped_studies_can_be_read_and_say_what_they_are(name):
+    shipped = read(name)
+    assert shipped.name == name
+    assert shipped.description
+    configs = configurations(shipped)
+    assert len({config.trial_id for config in configs}) == len(configs) > 1
+
+
+def test_the_main_studies_are_shipped():
+    assert {"demo", "xray", "xray-64"} <= set(studies.shipped())
+
+
+def test_the_demo_is_as_the_readme_says():
+    configs = configurations(read("demo"))
+    assert {config.family for config in configs} == {"vgg", "resnet", "efficientnet"}
+    points = {(c.backbone, c.optimizer, c.lr) for c in configs}
+    assert len(points) == len(configs) == 12
+
+
+def test_a_grid_multiplies_in_the_order_written():
+    made = configurations(
+        study(grid={"optimizer": ["adamw", "sgd"], "lr": [0.1, 0.2]}, backbones=["resnet18", "vgg11"])
+    )
+    points = [(config.backbone, config.optimizer, config.lr) for config in made]
+    half = [("adamw", 0.1), ("adamw", 0.2), ("sgd", 0.1), ("sgd", 0.2)]
+    assert points == [("resnet18", *p) for p in half] + [("vgg11", *p) for p in half]
+
+
+def test_a_list_of_grids_adds_up():
+    made = configurations(
+        study(grid=[{"optimizer": ["adamw"], "lr": [1e-3]}, {"optimizer": ["sgd"], "lr": [0.1, 0.2]}])
+    )
+    assert [(c.optimizer, c.lr) for c in made] == [("adamw", 1e-3), ("sgd", 0.1), ("sgd", 0.2)]
+
+
+def test_no_grid_is_one_configuration_a_backbone():
+    (only,) = configurations(study())
+    assert (only.backbone, only.epochs, only.family) == ("resnet18", 4, "resnet")
+
+
+def test_a_backbone_has_settings_and_a_grid_of_its_own():
+    own = {"backbone": "vgg11", "dropout": 0.5, "grid": {"lr": [0.3]}, "family": "mine"}
+    resnet, vgg = configurations(study(backbones=["resnet18", own], grid={"lr": [0.1]}, seed=3))
+    assert (resnet.lr, resnet.dropout, resnet.seed) == (0.1, 0.0, 3)
+    assert (vgg.lr, vgg.dropout, vgg.seed, vgg.family) == (0.3, 0.5, 3, "mine")
+
+
+def test_an_axis_wins_over_the_backbone_and_that_over_the_study():
+    own = {"backbone": "resnet18", "weight_decay": 0.2, "dropout": 0.2}
+    (config,) = configurations(
+        study(backbones=[own], weight_decay=0.1, dropout=0.1, lr=0.1, grid={"dropout": [0.3]})
+    )
+    assert (config.lr, config.weight_decay, config.dropout) == (0.1, 0.2, 0.3)
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "constant", "step"])
+def test_the_trial_id_hashes_what_decides_the_weights(schedule):
+    base = Config(backbone="resnet18", schedule=schedule, workers=1)
+    assert base.trial_id.startswith("resnet18-")
+    assert base.trial_id == Config.model_validate(base.model_dump()).trial_id
+    for field, value in {"seed": 1, "workers": 2, "lr": 0.5, "family": "other"}.items():
+        assert base.model_copy(update={field: value}).trial_id != base.trial_id
+    longer = base.model_copy(update={"epochs": 99})
+    assert (longer.trial_id == base.trial_id) == (schedule != "cosine")
+
+
+def test_the_trial_id_is_a_plain_folder_name():
+    own = Config(backbone="collections:OrderedDict", family="own")
+    assert own.trial_id.startswith("collections-OrderedDict-")
+
+
+def test_channels_follow_the_colour():
+    assert Config(backbone="resnet18").in_chans == 1
+    assert Config(backbone="resnet18", color="rgb").in_chans == 3
+
+
+def test_a_study_is_frozen():
+    with pytest.raises(pydantic.ValidationError):
+        study().epochs = 5
+
+
+def test_overrides_are_yaml_and_reach_inside(tmp_path):
+    path = write(tmp_path / "x.yaml", "name: x\nbackbones: [resnet18]\nrace: {rungs: [1], eta: 2}\n")
+    made = read(
+        path, ["epochs=9", "lr=1e-4", "race.rungs=[2, 3]", "grid.lr=[1e-3, 2]", "flip=false"]
+    )
+    assert (made.epochs, made.lr, made.rungs, made.race.eta) == (9, 1e-4, [2, 3], 2)
+    assert made.grid == {"lr": [1e-3, 2]}
+    assert made.flip is False
+    assert read(path, ["race=full"]).rungs == []
+    assert read(path, ["patient_rule=^(p=[0-9]+)"]).patient_rule == "^(p=[0-9]+)"
+
+
+@pytest.mark.parametrize("number", ["1e-3", "1E-3", "1.e-3", ".1e-2", "+1e-3", "0.001"])
+def test_numbers_are_read_as_people_write_them(tmp_path, number):
+    path = write(tmp_path / "x.yaml", f"name: x\nbackbones: [resnet18]\nlr: {number}\n")
+    assert read(path).lr == 0.001
+
+
+def test_a_folder_of_weights_is_made_absolute(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert study(weights="mine").weights == str(tmp_path / "mine")
+    assert study(weights="hub").weights == "hub"
+
+
+BAD = {
+    "misspelt key": ({"epoch": 3}, "unknown key 'epoch'; did you mean epochs"),
+    "unknown key": ({"zzzzzz": 3}, "unknown key 'zzzzzz'; known are"),
+    "key of race": ({"race": {"rung": [1]}}, "rung'; did you mean rungs"),
+    "key of backbone": (
+        {"backbones": [{"backbone": "resnet18", "dropuot": 0.1}]},
+        "backbone resnet18: unknown key 'dropuot'; did you mean dropout",
+    ),
+    "axis": ({"grid": {"lrr": [1]}}, "grid axis 'lrr' is no field of a configuration"),
+    "axis without values": ({"grid": {"lr": []}}, "grid axis 'lr' needs a list"),
+    "axis of one value": ({"grid": {"lr": 0.1}}, "lr"),
+    "value of an axis": ({"grid": {"lr": [-1]}}, "lr -1"),
+    "range": ({"dropout": 1.5}, "dropout 1.5"),
+    "word": ({"optimizer": "adagrad"}, "optimizer 'adagrad'"),
+    "type": ({"epochs": "many"}, "epochs 'many'"),
+    "empty": ({"backbones": []}, "backbones"),
+    "no list": ({"backbones": "resnet18"}, "backbones"),
+    "backbone without name": ({"backbones": [{"lr": 1}]}, "names no backbone"),
+    "backbone": ({"backbones": ["resnet81"]}, "did you mean resnet"),
+    "spelling": ({"backbones": ["ResNet18"]}, "did you mean resnet18"),
+    "twice": ({"backbones": ["resnet18", "resnet18"]}, "asked for twice"),
+    "workers": ({"workers": 3, "batch_size": 32}, "batch_size 32"),
+    "rungs that fall": ({"race": {"rungs": [2, 1]}}, "rungs"),
+    "rung past the end": ({"epochs": 3, "race": {"rungs": [3]}}, "must come before epochs 3"),
+    "rung past a backbone's end": (
+        {"backbones": [{"backbone": "resnet18", "epochs": 1}]},
+        "epochs 1 of resnet18",
+    ),
+    "pattern": ({"patient_rule": "("}, "patient_rule"),
+    "name": ({"name": "a/b"}, "name 'a/b'"),
+    "key that is no word": ({1: 2}, "1"),
+}
+
+
+@pytest.mark.parametrize(("fields", "message"), BAD.values(), ids=BAD.keys())
+def test_a_mistake_is_one_line_that_names_it(fields, message):
+    with pytest.raises(StudyError) as caught:
+        parse(BASE | fields)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+BAD_FILES = {
+    "not there": (None, "can't be read: No such file"),
+    "no yaml": ("a: [", "no valid YAML"),
+    "no keys": ("- a", "must hold keys and values"),
+    "empty": ("", "must hold keys and values"),
+    "no name": ("backbones: [resnet18]", "key 'name' is missing"),
+    "no text": (b"\xff\xfe\x00\xd8", "x.yaml"),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), BAD_FILES.values(), ids=BAD_FILES.keys())
+def test_a_file_that_is_no_study_is_one_line(tmp_path, content, message):
+    path = tmp_path / "x.yaml"
+    if content is not None:
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(StudyError) as caught:
+        read(str(path))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_study_offers_those_there_are():
+    with pytest.raises(StudyError, match=r"no study 'xray64'.*demo.*did you mean xray-64"):
+        read("xray64")
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("epochs", "not of the form key=value"),
+        ("=3", "not of the form key=value"),
+        ("epocs=3", "did you mean epochs"),
+        ("epochs=[", "no valid value"),
+        ("name.x=3", "has no keys"),
+        ("race.eta=1", "eta"),
+    ],
+)
+def test_a_mistaken_override_is_one_line(override, message):
+    with pytest.raises(StudyError) as caught:
+        read("demo", [override])
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_words_and_places_do_not_make_another_study():
+    same = study(description="other words", data="/elsewhere", images="/there")
+    assert same.fingerprint() == study().fingerprint()
+    assert study(seed=1).fingerprint() != study().fingerprint()
+
+
+def test_differences_name_the_fields():
+    assert differences({"a": 1, "b": 2, "c": 3}, {"a": 1, "b": 5, "d": 4}) == [
+        "b 2 -> 5",
+        "c 3 -> None",
+        "d None -> 4",
+    ]
+
+
+def test_optional_backbones_can_be_left_out():
+    optional = {"backbone": "tf_efficientnet_lite0", "weights": "package", "optional": True}
+    made = study(backbones=["resnet18", optional])
+    assert studies.optional_backbones(made) == [("tf_efficientnet_lite0", "package")]
+    less = studies.without_backbones(made, ["tf_efficientnet_lite0"])
+    assert [config.backbone for config in configurations(less)] == ["resnet18"]
+    with pytest.raises(StudyError, match="nothing is left"):
+        studies.without_backbones(study(backbones=[optional]), ["tf_efficientnet_lite0"])

@@ -1,0 +1,242 @@
+"""A workspace finds its studies, refuses another study under the same name, and ranks trials."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from pneumoray import checkpoint, workspace
+from pneumoray.checkpoint import EpochRecord, State
+from pneumoray.errors import StudyError, WorkspaceError
+from pneumoray.journal import Journal
+from pneumoray.study import Config, parse
+from pneumoray.workspace import open_workspace
+
+PACKS = {"32px squeeze grey": "abc"}
+MARKS = {"leaks_allowed": False}
+
+
+def study(**fields):
+    return parse({"name": "x", "backbones": ["resnet18"], "epochs": 4, "race": "full"} | fields)
+
+
+@pytest.fixture
+def place(tmp_path):
+    return open_workspace(tmp_path / "ws")
+
+
+def begin(place, *names):
+    for name in names:
+        place.study(name).claim(study(name=name), PACKS, False, MARKS)
+
+
+def test_a_named_workspace_wins_over_the_environment_and_that_over_the_default(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    assert open_workspace().root == tmp_path / "pneumoray-workspace"
+    monkeypatch.setenv("PNEUMORAY_WORKSPACE", "from-environment")
+    assert open_workspace().root == tmp_path / "from-environment"
+    assert open_workspace("named").root == tmp_path / "named"
+
+
+def test_a_workspace_that_can_not_be_written_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "file", tmp_path / "file" / "ws"):
+        with pytest.raises(WorkspaceError, match=r"can't be written .*--workspace") as caught:
+            open_workspace(path)
+        assert "\n" not in str(caught.value)
+
+
+def test_inside_a_ray_job_it_must_be_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", "{}")
+    with pytest.raises(WorkspaceError, match="name a shared folder"):
+        open_workspace()
+    assert os.listdir(tmp_path) == []
+    assert open_workspace(tmp_path / "ws").root == tmp_path / "ws"
+
+
+def test_opening_leaves_nothing_in_it(place):
+    assert os.listdir(place.root) == []
+
+
+def test_nothing_trained_says_what_to_do(place):
+    for name in (None, "x"):
+        with pytest.raises(StudyError, match="train-all"):
+            place.find(name)
+
+
+def test_the_only_study_is_meant(place):
+    begin(place, "x")
+    assert place.find(None).name == "x"
+    assert place.find("x").name == "x"
+
+
+def test_of_several_the_last_trained_is_meant(place):
+    begin(place, "a", "b", "c")
+    place.remember("b")
+    assert place.find(None).name == "b"
+    assert place.find("a").name == "a"
+
+
+def test_several_and_none_remembered_asks(place):
+    begin(place, "a", "b")
+    with pytest.raises(StudyError, match="several studies: choose with --study from a, b"):
+        place.find(None)
+
+
+def test_an_unknown_study_offers_near_names(place):
+    begin(place, "xray-64", "demo")
+    with pytest.raises(StudyError, match=r"no study 'xray64'.*did you mean xray-64"):
+        place.find("xray64")
+
+
+def test_a_lock_or_draft_is_no_study(place):
+    begin(place, "x")
+    with place.study("y").locked():
+        pass
+    assert place.studies() == ["x"]
+
+
+def test_the_same_study_on_the_same_data_goes_on(place):
+    folder = place.study("x")
+    folder.claim(study(), PACKS, False, MARKS)
+    (folder.path / "trials").mkdir()
+    folder.claim(study(description="new words", data="/moved"), PACKS, False, MARKS)
+    assert (folder.path / "trials").exists()
+    assert folder.identity()["packs"] == PACKS
+
+
+@pytest.mark.parametrize(
+    ("fields", "packs", "marks", "named"),
+    [
+        ({"lr": 0.5}, PACKS, MARKS, "lr 0.001 -> 0.5"),
+        ({"epochs": 3, "schedule": "constant"}, PACKS, MARKS, "schedule cosine -> constant"),
+        ({"epochs": 5}, PACKS, MARKS, "epochs 4 -> 5"),
+        ({}, {"32px squeeze grey": "other"}, MARKS, "packs"),
+        ({}, PACKS, {"leaks_allowed": True}, "leaks_allowed False -> True"),
+    ],
+)
+def test_another_study_or_other_data_is_refused_by_name(place, fields, packs, marks, named):
+    folder = place.study("x")
+    folder.claim(study(), PACKS, False, MARKS)
+    before = folder.identity()
+    with pytest.raises(StudyError, match="--fresh") as caught:
+        folder.claim(study(**fields), packs, False, marks)
+    assert named in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert folder.identity() == before
+
+
+@pytest.mark.parametrize("schedule", ["constant", "step"])
+def test_more_epochs_go_on_where_the_schedule_allows(place, schedule):
+    folder = place.study("x")
+    folder.claim(study(schedule=schedule), PACKS, False, MARKS)
+    folder.claim(study(schedule=schedule, epochs=9), PACKS, False, MARKS)
+    assert folder.identity()["study"]["epochs"] == 9
+    with pytest.raises(StudyError, match="epochs 9 -> 4"):
+        folder.claim(study(schedule=schedule, epochs=4), PACKS, False, MARKS)
+
+
+def test_fresh_forgets_what_was_there(place):
+    folder = place.study("x")
+    folder.claim(study(), PACKS, False, MARKS)
+    (folder.path / "journal.jsonl").write_text("")
+    folder.claim(study(lr=0.5), PACKS, True, MARKS)
+    assert os.listdir(folder.path) == ["study.json"]
+
+
+def test_one_process_at_a_time(place):
+    folder = place.study("x")
+    code = (
+        "import sys; from pneumoray.errors import WorkspaceError\n"
+        "from pneumoray.workspace import open_workspace\n"
+        "try:\n"
+        "    with open_workspace(sys.argv[1]).study('x').locked(): print('free')\n"
+        "except WorkspaceError as error: print(error)"
+    )
+    command = [sys.executable, "-c", code, str(place.root)]
+    with folder.locked():
+        said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert "in use by another process" in said
+    with folder.locked():
+        pass
+
+
+def test_the_lock_is_freed_by_an_error(place):
+    folder = place.study("x")
+    with pytest.raises(ZeroDivisionError), folder.locked():
+        raise ZeroDivisionError
+    with folder.locked():
+        pass
+
+
+@pytest.fixture
+def ranked(place):
+    """A folder with trials that ended, failed, run, were cut and taken up again."""
+    folder = place.study("x")
+    written = Journal(folder.journal)
+    aurocs = {"done": 0.9, "failed": None, "running": 0.95, "again": 0.8, "undefined": float("nan")}
+    for name, auroc in aurocs.items():
+        config = Config(backbone="resnet18", lr=0.5)
+        written.append(
+            "trial",
+            trial=name,
+            stage="race",
+            family="resnet",
+            backbone="resnet18",
+            config=config.model_dump(),
+        )
+        if auroc is not None:
+            record = EpochRecord(1, 0.5, 0.5, 0.5, 0.4, 0.5, auroc, 0.5, 10.0, 30.0)
+            _save_state(folder.trial(name), State((record,)))
+    written.append("end", trial="done", status="FINISHED", outcome="trained", reason=None)
+    written.append("end", trial="failed", status="FAILED", outcome="failed", reason="too hot")
+    written.append("end", trial="again", status="KILLED", outcome="interrupted", reason="stopped")
+    written.append(
+        "trial",
+        trial="again",
+        stage="final",
+        family="resnet",
+        backbone="resnet18",
+        config=Config(backbone="resnet18", lr=0.5).model_dump(),
+    )
+    return folder
+
+
+def _save_state(folder, state):
+    from dataclasses import asdict
+
+    from pneumoray import artifact
+
+    artifact.write_json(folder / "epoch-0001" / "state.json", asdict(state))
+    assert checkpoint.read_state(folder).epoch == 1
+
+
+def test_the_leaderboard_has_the_best_first_and_undefined_scores_last(ranked):
+    assert [row.trial for row in ranked.rows()] == ["running", "done", "again", "failed", "undefined"]
+
+
+def test_a_row_says_how_far_its_trial_came(ranked):
+    rows = {row.trial: row for row in ranked.rows({"done": "run-1"})}
+    said = {name: (row.stage, row.status, row.outcome, row.reason) for name, row in rows.items()}
+    assert said["done"] == ("race", "FINISHED", "trained", "")
+    assert said["failed"] == ("race", "FAILED", "failed", "too hot")
+    assert said["running"] == ("race", "RUNNING", "", "")
+    assert said["again"] == ("final", "RUNNING", "", "")
+    assert (rows["done"].epochs, rows["done"].time_seconds, rows["done"].run_id) == (1, 30.0, "run-1")
+    assert (rows["failed"].epochs, rows["failed"].val_auroc) == (0, None)
+
+
+def test_rows_are_json_that_any_program_reads(ranked):
+    rows = [row.as_json() for row in ranked.rows()]
+    promised = "trial family backbone stage status outcome val_auroc epochs time_seconds run_id"
+    assert set(promised.split()) <= rows[0].keys()
+    json.dumps(rows, allow_nan=False)
+
+
+def test_a_study_without_trials_has_no_rows(place):
+    assert workspace.StudyFolder(place.root / "studies" / "none").rows() == []
