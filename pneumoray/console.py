@@ -3,15 +3,16 @@
 import math
 import time
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from pneumoray.data.manifest import Finding
-from pneumoray.workspace import TrialRow
+if TYPE_CHECKING:  # torch and pandas stay out of a one-line error
+    from pneumoray.data.manifest import Finding
+    from pneumoray.workspace import TrialRow
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -159,7 +160,7 @@ class Progress:
         )
 
 
-def leaderboard(rows: Sequence[TrialRow], study: str) -> None:
+def leaderboard(rows: Sequence["TrialRow"], study: str) -> None:
     """Print the trials of a study, best first."""
     words = ("trial", "family", "optimizer", "outcome")
     table = _titled(
@@ -225,7 +226,7 @@ def ensemble(report: dict[str, Any]) -> None:
     )
 
 
-def findings(found: Sequence[Finding]) -> None:
+def findings(found: Sequence["Finding"]) -> None:
     """Print the audit's findings, what must be fixed first."""
     if not found:
         out.print("nothing found: the data can be used as it is")
@@ -302,8 +303,8 @@ def _with_interval(scores: dict[str, Any], name: str) -> str:
 def plan(made: Any) -> None:
     """Print what a study would train, and for how long."""
     words = ("trial", "optimizer", "weights", "backbone")
-    columns = ("trial", "optimizer", "lr", "px", "weights")
-    table = _titled(f"Trials of study {made.study}", *columns, words=words)
+    title = f"Trials of study {made.study}"
+    table = _titled(title, "trial", "optimizer", "lr", "px", "weights", words=words)
     for config in made.configs:
         size = str(config.image_size)
         table.add_row(config.trial_id, config.optimizer, f"{config.lr:g}", size, config.weights)

@@ -173,6 +173,8 @@ def read(name_or_path: str, overrides: Sequence[str] = ()) -> Study:
             raise StudyError(
                 f"study {path} can't be read: {error.strerror}; give a YAML file"
             ) from None
+        except UnicodeDecodeError:
+            raise StudyError(f"study {path} is no text in UTF-8; give a YAML file") from None
     else:
         raise StudyError(
             f"there is no study {name_or_path!r}: use one of {', '.join(shipped())}, or a path to a "

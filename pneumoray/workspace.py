@@ -41,6 +41,8 @@ class TrialRow:
     def as_json(self) -> dict[str, Any]:
         names = ("trial", "family", "backbone", "stage", "status", "outcome", "val_auroc", "epochs")
         row = {name: getattr(self, name) for name in names}
+        if self.val_auroc is not None and math.isnan(self.val_auroc):
+            row["val_auroc"] = None  # JSON knows no NaN
         row |= {"time_seconds": round(self.time_seconds, 3), "run_id": self.run_id}
         return row | {
             "optimizer": self.config.optimizer,

@@ -77,9 +77,14 @@ def test_an_interrupted_folder_vanishes_and_the_old_one_stays(tmp_path):
     path = tmp_path / "folder"
     with artifact.whole_folder(path) as draft:
         (draft / "x").write_text("old")
-    with pytest.raises(Killed), artifact.whole_folder(path) as draft:
-        (draft / "x").write_text("new")
-        raise Killed
+
+    def interrupted():
+        with artifact.whole_folder(path) as draft:
+            (draft / "x").write_text("new")
+            raise Killed
+
+    with pytest.raises(Killed):
+        interrupted()
     assert (path / "x").read_text() == "old"
     assert os.listdir(tmp_path) == ["folder"]
 

@@ -107,8 +107,6 @@ def test_the_old_checkpoint_stays_until_the_new_one_is_whole(tmp_path, monkeypat
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(torch, "save", full)
-    with pytest.raises(OSError, match="No space"):
-        save(tmp_path / "..", 0.7)
     state = State((*saved.records, record(2, 0.9)), mean=(0.5,), std=(0.2,))
     with pytest.raises(OSError, match="No space"):
         checkpoint.save(tmp_path, state, {"weight": torch.zeros(1)}, {}, predictions())
@@ -144,7 +142,7 @@ def test_optimizer_files_can_not_run_code(tmp_path):
     save(tmp_path, 0.7)
     folder = checkpoint.newest(tmp_path)
     torch.save({"optimizer": itertools.count()}, folder / "optimizer.pt")
-    with pytest.raises(Exception, match="(?i)weights.only"):
+    with pytest.raises(Exception, match=r"(?i)weights.only"):
         checkpoint.load_tensors(folder)
 
 

@@ -25,9 +25,7 @@ def test_offers_near_names(word, known, expected):
 def test_offers_at_most_three_the_nearest_first():
     offered = did_you_mean("resnet1", ["resnet10", "resnet18", "resnet14", "resnet12"])
     assert offered.count(" or ") == 2
-    assert did_you_mean("resnet18d", ["resnet50", "resnet18"]).startswith(
-        "; did you mean resnet18"
-    )
+    assert did_you_mean("resnet18d", ["resnet50", "resnet18"]).startswith("; did you mean resnet18")
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,10 @@ def own_unit(dotted: str) -> str | None:
     if dotted.partition(".")[0] != "pneumoray":
         return None
     parts = dotted.split(".")[1:]
-    for size in (len(parts), len(parts) - 1):  # `from pneumoray.study import read`: the last is a name
+    for size in (
+        len(parts),
+        len(parts) - 1,
+    ):  # `from pneumoray.study import read`: the last is a name
         known = ".".join(parts[:size])
         if known in MODULES or f"{known}." in MODULES:
             return unit_of(known)

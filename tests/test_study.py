@@ -41,7 +41,9 @@ def test_the_demo_is_as_the_readme_says():
 
 def test_a_grid_multiplies_in_the_order_written():
     made = configurations(
-        study(grid={"optimizer": ["adamw", "sgd"], "lr": [0.1, 0.2]}, backbones=["resnet18", "vgg11"])
+        study(
+            grid={"optimizer": ["adamw", "sgd"], "lr": [0.1, 0.2]}, backbones=["resnet18", "vgg11"]
+        )
     )
     points = [(config.backbone, config.optimizer, config.lr) for config in made]
     half = [("adamw", 0.1), ("adamw", 0.2), ("sgd", 0.1), ("sgd", 0.2)]
@@ -50,7 +52,9 @@ def test_a_grid_multiplies_in_the_order_written():
 
 def test_a_list_of_grids_adds_up():
     made = configurations(
-        study(grid=[{"optimizer": ["adamw"], "lr": [1e-3]}, {"optimizer": ["sgd"], "lr": [0.1, 0.2]}])
+        study(
+            grid=[{"optimizer": ["adamw"], "lr": [1e-3]}, {"optimizer": ["sgd"], "lr": [0.1, 0.2]}]
+        )
     )
     assert [(c.optimizer, c.lr) for c in made] == [("adamw", 1e-3), ("sgd", 0.1), ("sgd", 0.2)]
 
@@ -102,7 +106,9 @@ def test_a_study_is_frozen():
 
 
 def test_overrides_are_yaml_and_reach_inside(tmp_path):
-    path = write(tmp_path / "x.yaml", "name: x\nbackbones: [resnet18]\nrace: {rungs: [1], eta: 2}\n")
+    path = write(
+        tmp_path / "x.yaml", "name: x\nbackbones: [resnet18]\nrace: {rungs: [1], eta: 2}\n"
+    )
     made = read(
         path, ["epochs=9", "lr=1e-4", "race.rungs=[2, 3]", "grid.lr=[1e-3, 2]", "flip=false"]
     )

@@ -32,10 +32,17 @@ _TRAIN = {
 }
 os.environ.update({key: os.environ.get(key, value) for key, value in (_QUIET | _TRAIN).items()})
 
+import grpc  # noqa: E402
 import ray  # noqa: E402
 from ray import tune  # noqa: E402
+from ray._private import ray_constants  # noqa: E402
+from ray._private.authentication import http_token_authentication  # noqa: E402
 
 OnEvent = Callable[[dict[str, Any]], None]
+_WANTS_TOKEN = (
+    "the Ray cluster at {} wants a token: set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN "
+    "(or RAY_AUTH_TOKEN_PATH) to the one that its head was started with"
+)
 _TRAINING_NICENESS = 10  # the driver and starting processes come first: see FACTS in the README
 
 
@@ -189,23 +196,57 @@ def _knock(address: str) -> None:
         raise ClusterError(
             f"Ray address {address!r} is not of the form HOST:PORT, as 10.0.0.1:6379"
         )
-    try:
-        socket.create_connection((host, int(port)), timeout=5).close()
-    except OSError as error:
-        reason = error.strerror or error
+    if not _listens(host, int(port)):
         raise ClusterError(
-            f"no Ray cluster answers at {address} ({reason}): start one with 'ray start --head', "
+            f"no Ray cluster answers at {address}: start one with cluster/start-head.sh, "
             "or leave RAY_ADDRESS unset to train on this machine"
-        ) from None
+        )
+    if address.startswith("ray://"):
+        return
+    if host == "localhost" or host.startswith("127."):
+        _stay_on_loopback(int(port))
+    if _refuses_token(f"{host}:{port}"):
+        raise ClusterError(_WANTS_TOKEN.format(address))
+
+
+def _listens(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), timeout=5).close()
+    except OSError:
+        return False
+    return True
+
+
+def _stay_on_loopback(port: int) -> None:
+    """Let Ray use 127.0.0.1 where only that answers, as with cluster/start-head.sh.
+
+    Ray replaces it by this machine's address, and would knock there for minutes. The variable, which
+    Ray has already read here, is for the processes that we start.
+    """
+    if not _listens(ray.util.get_node_ip_address(), port):
+        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+        ray_constants.ENABLE_RAY_CLUSTER = False
+
+
+def _refuses_token(address: str) -> bool:
+    """Whether the head refuses our token: Ray itself asks 20 times, and then doesn't say why."""
+    if os.environ.get("RAY_USE_TLS", "0") not in ("", "0"):
+        return False
+    headers = tuple(http_token_authentication.get_auth_headers_if_auth_enabled({}).items())
+    with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
+        try:
+            channel.unary_unary("/ray.rpc.NodeInfoGcsService/GetClusterId")(
+                b"", timeout=5, metadata=[(key.lower(), value) for key, value in headers]
+            )
+        except grpc.RpcError as error:
+            return error.code() == grpc.StatusCode.UNAUTHENTICATED  # type: ignore[attr-defined]
+    return False
 
 
 def _why_not(address: str, error: Exception) -> str:
     text = " ".join(str(error).split())
     if any(word in text.lower() for word in ("auth", "token", "unauthenticated", "401")):
-        return (
-            f"the Ray cluster at {address} wants a token: set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN "
-            "(or RAY_AUTH_TOKEN_PATH) to the one that its head was started with"
-        )
+        return _WANTS_TOKEN.format(address)
     return f"can't use the Ray cluster at {address}: {text[:200]}; check it with 'ray status'"
 
 

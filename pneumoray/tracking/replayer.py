@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pneumoray import artifact
 from pneumoray.errors import PneumorayError
 from pneumoray.tracking.server import check
-from pneumoray.tracking.settings import Settings
+from pneumoray.tracking.settings import Settings, prepare_environment
 
 if TYPE_CHECKING:
     from pneumoray.tracking.records import Writer
@@ -70,12 +70,13 @@ class Replayer:
         return 0
 
     def flush(self) -> None:
-        """Send all that is new. Raises what MLflow raises, and may be called again then."""
+        """Send all that is new. Raises TrackingError or what MLflow raises; then call again."""
         self._read()
         if not self._pending or not self._study:
             return
         try:
             if self._writer is None:
+                check(self.settings)  # within seconds; MLflow would wait longer for a server
                 self._writer = _with_mlflow("records").Writer(
                     self.settings, self._journal_id, self.path.absolute(), self._study
                 )
@@ -184,6 +185,7 @@ def run_ids(settings: Settings, study: str) -> dict[str, str]:
 
 def _with_mlflow(name: str) -> Any:
     """The module `name` of this package, with MLflow imported, and kept quiet."""
+    prepare_environment()
     # what MLflow's own modules warn of is nothing that a user of pneumoray can mend
     warnings.filterwarnings("ignore", module=r"(mlflow|sqlalchemy|alembic)\b")
     module = importlib.import_module(f"pneumoray.tracking.{name}")

@@ -16,7 +16,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from pneumoray.errors import TrackingError
-from pneumoray.tracking.settings import ENVIRONMENT_VARIABLE, Settings
+from pneumoray.tracking.settings import ENVIRONMENT_VARIABLE, Settings, prepare_environment
 
 OLDEST_MAJOR = 3
 TIMEOUT_SECONDS = 5.0
@@ -82,6 +82,7 @@ def serve(settings: Settings, host: str = "127.0.0.1", port: int = 5000) -> int:
     command = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port)]
     command += ["--backend-store-uri", settings.tracking_uri, "--workers", "1"]
     command += ["--artifacts-destination", settings.artifacts]
+    prepare_environment()
     environment = {key: value for key, value in os.environ.items() if key != ENVIRONMENT_VARIABLE}
     # a group of its own, because MLflow's server starts others that its end would leave behind
     process = subprocess.Popen(command, env=environment, start_new_session=True)

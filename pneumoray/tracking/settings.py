@@ -14,6 +14,16 @@ FILE = "mlflow.yaml"
 ENVIRONMENT_VARIABLE = "MLFLOW_TRACKING_URI"
 _SQLITE = "sqlite:///"
 
+# Read by MLflow when it is imported. No usage reports, bars, links; and a server that is down is not
+# waited for (MLflow's own: 7 retries of 120 s), as the replayer tries again by itself.
+_MLFLOW_DEFAULTS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "60",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+}
+
 
 class Settings(pydantic.BaseModel):
     """Where runs and models go. `{workspace}`, `{study}` and `{family}` are filled in."""
@@ -81,6 +91,12 @@ def find_settings(path: Path | None, workspace: Path, demo: bool = False) -> Set
     return settings.model_copy(
         update={"tracking_uri": _absolute(uri, base), "artifacts": str(artifacts)}
     )
+
+
+def prepare_environment() -> None:
+    """Set what MLflow reads as it is imported, where the user has not."""
+    for name, value in _MLFLOW_DEFAULTS.items():
+        os.environ.setdefault(name, value)
 
 
 def _absolute(uri: str, base: Path) -> str:

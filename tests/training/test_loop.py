@@ -37,7 +37,7 @@ def test_it_is_plain_gradient_descent():
         losses.append(loss.item())
         with torch.no_grad():
             for parameter in expected.parameters():
-                parameter -= 0.1 * parameter.grad
+                parameter.sub_(0.1 * parameter.grad)
     (trained,) = loop.fit(**parts, epochs=[1])
     torch.testing.assert_close(parts["model"].weight, expected.weight)
     assert trained.loss == pytest.approx(sum(losses) / 3)

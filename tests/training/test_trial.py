@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import safetensors.torch
 import torch
 
 from pneumoray import checkpoint
@@ -311,7 +310,11 @@ def test_normalization_is_what_the_study_says(pack):
         (changed(normalize="train"), pretrained, own),
         (changed(normalize="auto"), None, own),
         (changed(normalize="auto"), pretrained, ((0.3,), (0.2,))),
-        (changed(normalize="imagenet", color="rgb"), None, (trial.IMAGENET_MEAN, trial.IMAGENET_STD)),
+        (
+            changed(normalize="imagenet", color="rgb"),
+            None,
+            (trial.IMAGENET_MEAN, trial.IMAGENET_STD),
+        ),
     ]
     for config, weights, expected in cases:
         assert trial.normalization(config, pack, weights) == expected

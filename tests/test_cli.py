@@ -1,0 +1,330 @@
+"""Commands in-process: every mistake is one line on stderr, exit 1 or 2, and nothing half-written."""
+
+import http.server
+import json
+import re
+import resource
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from pneumoray.cli import main
+from pneumoray.study import parse
+from pneumoray.workspace import open_workspace
+
+HEAVY = ("torch", "ray", "mlflow", "timm", "pandas", "numpy", "pydantic", "rich", "sklearn")
+SMALL = "name: small\nbackbones: [mobilenetv3_small_100]\nimage_size: 32\nepochs: 2\nrace: full\n"
+NOBODY = "127.0.0.1:1"  # no one listens there
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch, xrays):
+    """An empty current folder, with the tests' images as 'xrays' and a small study beside it."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    (folder / "small.yaml").write_text(SMALL)
+    (folder / "xrays").symlink_to(xrays)
+    return folder
+
+
+def invoke(*arguments, **environment):
+    return CliRunner().invoke(main, [str(a) for a in arguments], env=environment)
+
+
+def written(folder):
+    """What a command left in a workspace, less locks and whole Packs, which the next one may use."""
+    files = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
+    whole = {path.parent.relative_to(folder) for path in folder.glob("packs/*/pack.json")}
+    return [
+        path
+        for path in files
+        if path.suffix != ".lock"
+        and path.name != ".lock"
+        and path.parent not in (*whole, Path("packs/requests"))
+    ]
+
+
+def draw(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("L", (8, 8)).save(path)
+
+
+def no_images(here):
+    (here / "data" / "NORMAL").mkdir(parents=True)
+    return []
+
+
+def one_class(here):
+    draw(here / "data" / "NORMAL" / "IM-1-1.png")
+    draw(here / "data" / "NORMAL" / "IM-2-1.png")
+    return []
+
+
+def one_patient(here):
+    shutil.copytree(here / "xrays", here / "data")
+    for path in (here / "data" / "PNEUMONIA").iterdir():
+        if not path.name.startswith("person0_"):
+            path.unlink()
+    return []
+
+
+def no_patients(here):
+    for name in ("NORMAL", "PNEUMONIA"):
+        (here / "data" / name).mkdir(parents=True)
+        for i, path in enumerate(sorted((here / "xrays" / name).iterdir())):
+            shutil.copy(path, here / "data" / name / f"{i}.png")
+    return []
+
+
+def several_labels(here):
+    draw(here / "a.png")
+    (here / "table.csv").write_text("path,label\na.png,NORMAL|PNEUMONIA\na.png,NORMAL\n")
+    return ["--data", "table.csv"]
+
+
+def misspelt(here):
+    (here / "small.yaml").write_text(SMALL.replace("epochs", "epohcs"))
+    return []
+
+
+def file_as_workspace(here):
+    (here / "file").write_text("")
+    return ["--workspace", here / "file" / "ws"]
+
+
+def damaged_settings(here):
+    (here / "bad.yaml").write_text("tracking_url: http://x")
+    return ["--mlflow", "bad.yaml"]
+
+
+TRAIN = ["train-all", "--study", "small.yaml"]
+DATA, XRAYS = ["--data", "data"], ["--data", "xrays"]
+# name: (command, what sets it up and may add arguments, what the line says: the thing; the next step)
+MISTAKES = {
+    "no data named": (TRAIN, None, "names no data.*--data.*PNEUMORAY_DATA.*--study demo"),
+    "no such folder": ([*TRAIN, "--data", "nowhere"], None, "nowhere does not exist.*--data"),
+    "no images": ([*TRAIN, *DATA], no_images, "data"),
+    "one class only": ([*TRAIN, *DATA], one_class, r"one class only \(NORMAL\)"),
+    "class with one patient": ([*TRAIN, *DATA], one_patient, "PNEUMONIA has 1 patient"),
+    "no patient known": ([*TRAIN, *DATA], no_patients, "patient_rule.*--no-patients"),
+    "several labels": (TRAIN, several_labels, "label"),
+    "misspelt key": ([*TRAIN, *XRAYS], misspelt, "'epohcs'; did you mean epochs"),
+    "misspelt override": ([*TRAIN, "--set", "epohcs=3"], None, "'epohcs'; did you mean epochs"),
+    "no such study": (["train-all", "--study", "xray64"], None, "'xray64'.*did you mean xray-64"),
+    "no such study file": (["train-all", "--study", "x.yaml"], None, r"x\.yaml can't be read"),
+    "no such backbone": (
+        [*TRAIN, *XRAYS, "--set", "backbones=[resnet81]"],
+        None,
+        "'resnet81'.*did you mean resnet",
+    ),
+    "no such module": ([*TRAIN, "--set", "backbones=['nowhere:net']"], None, "nowhere.*PYTHONPATH"),
+    "no weights in packages": (
+        [*TRAIN, *XRAYS, "--set", "weights=package"],
+        None,
+        "mobilenetv3_small_100",
+    ),
+    "no weights in the folder": ([*TRAIN, *XRAYS, "--set", "weights=./mine"], None, "mine"),
+    "workspace under a file": (
+        [*TRAIN, *XRAYS],
+        file_as_workspace,
+        "can't be written.*--workspace",
+    ),
+    "settings with a misspelt key": (
+        [*TRAIN, *XRAYS],
+        damaged_settings,
+        "did you mean tracking_uri",
+    ),
+    "settings not there": (
+        [*TRAIN, *XRAYS, "--mlflow", "none.yaml"],
+        None,
+        "none.yaml can't be read",
+    ),
+    "tracking server down": (
+        [*TRAIN, *XRAYS],
+        {"MLFLOW_TRACKING_URI": f"http://{NOBODY}"},
+        f"{NOBODY} can't be reached.*--mlflow",
+    ),
+    "tracking URI of no kind": (
+        [*TRAIN, *XRAYS],
+        {"MLFLOW_TRACKING_URI": "ftp://x"},
+        "ftp://x.*http://",
+    ),
+    "cluster down": ([*TRAIN, *XRAYS], {"RAY_ADDRESS": NOBODY}, f"answers at {NOBODY}.*start one"),
+    "cluster named down": ([*TRAIN, *XRAYS, "--address", NOBODY], None, f"answers at {NOBODY}"),
+    "address of no kind": ([*TRAIN, *XRAYS, "--address", "head"], None, "'head'.*HOST:PORT"),
+    "ensemble before training": (["ensemble"], None, "nothing is trained.*train-all"),
+    "leaderboard before training": (["leaderboard"], None, "nothing is trained.*train-all"),
+    "audit of nothing": (["audit", "nowhere"], None, "nowhere does not exist"),
+    "audit with no pattern": (
+        ["audit", "xrays", "--patient-rule", "("],
+        None,
+        "regular expression",
+    ),
+    "pack of nothing": (["pack", "--study", "small.yaml"], None, "names no data"),
+    "dry run without data": ([*TRAIN, "--dry-run"], None, "names no data"),
+}
+
+
+@pytest.mark.parametrize(("command", "prepare", "said"), MISTAKES.values(), ids=MISTAKES.keys())
+def test_a_mistake_is_one_line(here, command, prepare, said):
+    environment = prepare if isinstance(prepare, dict) else {}
+    more = prepare(here) if callable(prepare) else []
+    result = invoke(*command, *more, **environment)
+    assert result.exit_code in (1, 2), result.output
+    assert isinstance(result.exception, SystemExit)  # no traceback
+    lines = result.stderr.splitlines()
+    assert re.search(said, lines[-1]), result.stderr
+    assert lines[-1].startswith("error: ")
+    assert [line for line in lines if not line.startswith("packed ")] == [lines[-1]]
+    assert result.stdout == ""
+    assert written(here / "pneumoray-workspace") == []
+
+
+@pytest.fixture
+def server():
+    """Makes a loopback server whose /version answers with a status and a text; gives its URI."""
+    made = []
+
+    def start(status, text):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(status)
+                self.end_headers()
+                self.wfile.write(text.encode())
+
+            def log_message(self, *_):
+                pass
+
+        made.append(http.server.HTTPServer(("127.0.0.1", 0), Handler))
+        threading.Thread(target=made[-1].serve_forever, args=(0.05,), daemon=True).start()
+        return f"http://127.0.0.1:{made[-1].server_port}"
+
+    yield start
+    for one in made:
+        one.shutdown()
+        one.server_close()
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "said"),
+    [
+        (200, "2.22.0", "version 2.22.0; 3 or newer"),
+        (200, "<html>", "is no MLflow server"),
+        (401, "", "MLFLOW_TRACKING_USERNAME"),
+        (500, "", "HTTP 500"),
+    ],
+)
+def test_a_server_that_will_not_do_is_one_line(here, server, status, text, said):
+    result = invoke(*TRAIN, *XRAYS, MLFLOW_TRACKING_URI=server(status, text))
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert said in line
+    assert written(here / "pneumoray-workspace") == []
+
+
+@pytest.mark.parametrize("command", ["ensemble", "leaderboard"])
+def test_several_studies_must_be_told_apart(here, command):
+    place = open_workspace()
+    for name in ("a", "b"):
+        study = parse({"name": name, "backbones": ["resnet18"]})
+        place.study(name).claim(study, {}, False, {"leaks_allowed": False})
+    before = written(place.root)
+    for more, said in (
+        ([], "several studies.*--study from a, b"),
+        (["--study", "c"], "no study 'c'"),
+    ):
+        result = invoke(command, *more)
+        assert result.exit_code == 1
+        (line,) = result.stderr.splitlines()
+        assert re.search(said, line)
+    assert written(place.root) == before
+
+
+def test_a_study_in_use_is_one_line(here):
+    with open_workspace().study("small").locked():
+        result = invoke(*TRAIN, *XRAYS)
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert "in use by another process" in line
+
+
+def run_python(code):
+    """(stdout, seconds of processor time) of a fresh Python."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return done.stdout, after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+
+
+def test_help_is_instant():
+    code = (
+        "import sys; from pneumoray.cli import main\n"
+        "main(['--help'], standalone_mode=False)\n"
+        f"print([name for name in {HEAVY} if name in sys.modules])"
+    )
+    said, seconds = run_python(code)
+    assert "train-all" in said
+    assert said.splitlines()[-1] == "[]"
+    assert seconds < 1
+
+
+@pytest.mark.parametrize("command", sorted(main.commands))
+def test_every_command_says_what_it_does(command):
+    result = invoke(command, "--help")
+    assert result.exit_code == 0
+    assert "Usage" in result.stdout
+    assert main.commands[command].help.splitlines()[0] in result.stdout
+
+
+def test_studies_lists_what_is_shipped():
+    result = invoke("studies")
+    assert result.exit_code == 0
+    assert [line.split()[0] for line in result.stdout.splitlines()] == ["demo", "xray", "xray-64"]
+
+
+def test_studies_needs_no_torch():
+    code = "import sys; from pneumoray.cli import main; main(['studies'], standalone_mode=False)\n"
+    said, _ = run_python(code + "print([n for n in ('torch', 'ray', 'timm') if n in sys.modules])")
+    assert said.splitlines()[-1] == "[]"
+
+
+def test_a_dry_run_plans_and_starts_nothing(here):
+    result = invoke(*TRAIN, *XRAYS, "--set", "grid.lr=[1e-3, 1e-4]", "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.count("mobilenetv3_small_100-") == 2  # two trials
+    assert "2 trials" in result.stdout
+    assert "nothing started" in result.stdout
+    assert written(here / "pneumoray-workspace") == []
+
+
+def test_pack_makes_packs_and_audit_exits_0_where_nothing_must_be_fixed(here):
+    result = invoke("pack", "--study", "small.yaml", *XRAYS)
+    assert result.exit_code == 0, result.output
+    assert "'train'" in result.stdout
+    (place,) = {Path(line.split(":")[0]) for line in result.stdout.splitlines()}
+    assert place.is_dir()
+    found = invoke("audit", "xrays", "--json")
+    severities = {finding["severity"] for finding in json.loads(found.stdout)}
+    assert found.exit_code == 0
+    assert "fix" not in severities
+
+
+def test_audit_exits_1_where_something_must_be_fixed(here):
+    one_patient(here)
+    result = invoke("audit", "data", "--json")
+    assert result.exit_code == 1
+    assert "fix" in {finding["severity"] for finding in json.loads(result.stdout)}
+
+
+def test_options_out_of_range_name_the_range(here):
+    result = invoke("ensemble", "--top", "0")
+    assert result.exit_code == 2
+    assert "0 is not in the range x>=1" in result.stderr
+    assert not (here / "pneumoray-workspace").exists()

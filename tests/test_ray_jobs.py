@@ -1,0 +1,223 @@
+"""Ray jobs on a real head that cluster/start-head.sh starts: token, training, vote, stopping."""
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import mlflow
+import pytest
+import ray  # noqa: F401  its own copy of psutil is found once it is imported
+import yaml
+
+import psutil  # isort: skip
+
+ROOT = Path(__file__).parents[1]
+_FIELDS = {
+    "image_size": "16",
+    "backbones": "[resnet18]",
+    "epochs": "2",
+    "grid": "{optimizer:[adamw],lr:[1e-3,3e-4]}",
+    "race.eta": "2",
+    "batch_size": "64",
+}
+SMALL = ["train-all", "--study", "demo"]
+SMALL += [word for key, value in _FIELDS.items() for word in ("--set", f"{key}={value}")]
+
+
+@dataclass(frozen=True)
+class Head:
+    folder: Path
+    environment: dict[str, str]
+    address: str
+
+    def ray(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return _run("ray", *words, environment=self.environment | environment)
+
+    def submit(
+        self,
+        *entrypoint: str,
+        options: tuple[str, ...] = (),
+        env_vars: dict[str, str] | None = None,
+    ) -> subprocess.CompletedProcess[str]:
+        described = json.dumps({"env_vars": env_vars or {}})
+        runtime = ("--runtime-env-json", described) if "--runtime-env" not in options else ()
+        return self.ray("job", "submit", *runtime, *options, "--", *entrypoint)
+
+
+def _run(*words: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        words,
+        env=environment,
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=240,
+        start_new_session=True,
+        check=False,
+    )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _of(folder: Path) -> list[psutil.Process]:
+    """Processes that name `folder` in their command or environment."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get("RAY_TMPDIR") == str(folder) and process.pid != os.getpid():
+                found.append(process)
+    return found
+
+
+@pytest.fixture(scope="module")
+def head() -> Iterator[Head]:
+    # short: a Unix socket's path holds at most 107 characters, and Ray adds 63
+    folder = Path(tempfile.mkdtemp(prefix="pr-", dir="/tmp"))
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
+    for name in ("PNEUMORAY_WORKSPACE", "PNEUMORAY_DATA", "MLFLOW_TRACKING_URI"):
+        inherited.pop(name, None)
+    environment = inherited | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "RAY_TMPDIR": str(folder),
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN_PATH": str(folder / "keys" / "token"),
+        "RAY_USAGE_STATS_ENABLED": "0",
+    }
+    try:
+        for _ in range(3):  # somebody may take the port between asking and using it
+            ports = ("--port", "0", "--dashboard-port", "0")
+            ports += ("--ray-client-server-port", str(_free_port()))
+            start = str(ROOT / "cluster" / "start-head.sh")
+            started = _run(start, *ports, "--num-cpus", "2", environment=environment)
+            if started.returncode == 0:
+                break
+        assert started.returncode == 0, started.stdout
+        said = dict(line.split(None, 1) for line in started.stdout.splitlines())
+        environment["RAY_API_SERVER_ADDRESS"] = said["jobs"].strip()
+        yield Head(folder, environment, said["head"].strip())
+    finally:
+        _run(str(ROOT / "cluster" / "stop.sh"), environment=environment)
+        _, alive = psutil.wait_procs(_of(folder), timeout=20)
+        for process in alive:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        shutil.rmtree(folder, ignore_errors=True)
+        assert not folder.exists()
+    assert not alive, f"left running: {alive}"
+
+
+def test_the_head_listens_on_loopback_only_and_its_token_is_private(head: Head) -> None:
+    token = Path(head.environment["RAY_AUTH_TOKEN_PATH"])
+    assert stat.S_IMODE(token.stat().st_mode) == 0o600
+    assert len(token.read_text()) == 64
+    listening = {
+        connection.laddr.ip
+        for process in _of(head.folder)
+        for connection in process.net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert listening
+    assert all(ip.removeprefix("::ffff:") in ("127.0.0.1", "::1") for ip in listening), listening
+
+
+def test_a_job_without_the_token_is_refused(head: Head) -> None:
+    refused = head.ray("job", "submit", "--", "echo", "hello", RAY_AUTH_MODE="disabled")
+    assert refused.returncode != 0
+    assert "Unauthorized: Missing authentication token" in refused.stdout
+
+
+def test_a_wrong_token_ends_training_in_one_line(head: Head) -> None:
+    wrong = head.folder / "wrong"
+    wrong.write_text("0" * 64)
+    begun = time.monotonic()
+    workspace = head.folder / "refused"
+    refused = _run(
+        *("pneumoray", *SMALL, "--workspace", str(workspace), "--address", head.address),
+        environment=head.environment | {"RAY_AUTH_TOKEN_PATH": str(wrong)},
+    )
+    assert refused.returncode == 1
+    [line] = [line for line in refused.stdout.splitlines() if "error" in line.lower()]
+    assert "wants a token" in " ".join(refused.stdout.split()), refused.stdout
+    assert line.startswith("error")
+    assert "Traceback" not in refused.stdout
+    assert time.monotonic() - begun < 60  # Ray alone would try 20 times
+    assert not (workspace / "studies" / "demo" / "study.json").exists()
+
+
+def test_a_job_that_names_no_workspace_is_refused(head: Head) -> None:
+    refused = head.submit("pneumoray", *SMALL)
+    assert refused.returncode != 0
+    assert "inside a Ray job the current folder is temporary" in refused.stdout
+
+
+def test_jobs_train_and_vote_and_mlflow_has_the_result(head: Head) -> None:
+    workspace = head.folder / "work"
+    named = {"PNEUMORAY_WORKSPACE": str(workspace)}
+    trained = head.submit("pneumoray", *SMALL, env_vars=named)
+    assert trained.returncode == 0, trained.stdout
+    voted = head.submit("pneumoray", "ensemble", "--top", "1", env_vars=named)
+    assert voted.returncode == 0, voted.stdout
+
+    client = mlflow.MlflowClient(f"sqlite:///{workspace / 'mlflow.db'}")
+    experiments = [e.experiment_id for e in client.search_experiments() if e.name != "Default"]
+    runs = client.search_runs(experiments)
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    outcomes = sorted(run.data.tags["outcome"] for run in runs if "outcome" in run.data.tags)
+    assert [outcome for outcome in outcomes if outcome in ("cut", "trained")] == ["cut", "trained"]
+    names = {model.name for model in client.search_registered_models()}
+    assert names == {"pneumoray-demo-resnet", "pneumoray-demo-ensemble"}
+
+
+def test_a_bare_cluster_gets_the_code_from_the_working_folder(head: Head) -> None:
+    """As jobs/ do, but for the packages, which are not fetched here."""
+    runtime = head.folder / "runtime.json"
+    described = yaml.safe_load((ROOT / "jobs" / "train-all.yaml").read_text())
+    del described["pip"], described["config"]
+    runtime.write_text(json.dumps(described))
+    program = "import os, pneumoray; print('found', pneumoray.__file__, os.listdir())"
+    done = head.submit(
+        *("python", "-c", program),
+        options=("--runtime-env", str(runtime), "--working-dir", str(ROOT)),
+    )
+    assert done.returncode == 0, done.stdout
+    [said] = [line for line in done.stdout.splitlines() if line.startswith("found ")]
+    assert "working_dir_files" in said.split()[1]  # the job's copy, not the installed one
+    assert "tests" not in said
+    assert ".venv" not in said
+
+
+def test_stopping_a_job_writes_down_that_it_was_killed(head: Head) -> None:
+    workspace = head.folder / "stopped"
+    name = f"stop-{os.getpid()}"
+    begun = head.submit(
+        *("pneumoray", *SMALL, "--set", "epochs=500"),
+        options=("--no-wait", "--submission-id", name),
+        env_vars={"PNEUMORAY_WORKSPACE": str(workspace)},
+    )
+    assert begun.returncode == 0, begun.stdout
+    journal = workspace / "studies" / "demo" / "journal.jsonl"
+    deadline = time.monotonic() + 90
+    while not (journal.exists() and '"epoch"' in journal.read_text()):
+        assert time.monotonic() < deadline, head.ray("job", "logs", name).stdout
+        time.sleep(0.2)
+    stopped = head.ray("job", "stop", name)
+    assert stopped.returncode == 0, stopped.stdout
+    last = json.loads(journal.read_text().splitlines()[-1])
+    assert last["type"] == "study_end"
+    assert last["status"] == "KILLED"
