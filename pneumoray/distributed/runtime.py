@@ -239,7 +239,7 @@ def _refuses_token(address: str) -> bool:
                 b"", timeout=5, metadata=[(key.lower(), value) for key, value in headers]
             )
         except grpc.RpcError as error:
-            return error.code() == grpc.StatusCode.UNAUTHENTICATED  # type: ignore[attr-defined]
+            return error.code() == grpc.StatusCode.UNAUTHENTICATED
     return False
 
 
