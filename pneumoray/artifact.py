@@ -64,9 +64,13 @@ def whole_folder(path: Path) -> Iterator[Path]:
             if file.is_file():
                 _sync(file)
         draft.chmod(0o755)
-        if path.exists():
-            shutil.rmtree(path)
-        os.replace(draft, path)
+        _sync_folder(draft)
+        if path.exists():  # out of the way in one step: never a half-removed folder at `path`
+            os.replace(path, aside := draft.with_name(f"{draft.name}-old"))
+            os.replace(draft, path)
+            shutil.rmtree(aside, ignore_errors=True)
+        else:
+            os.replace(draft, path)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise

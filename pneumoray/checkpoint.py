@@ -4,7 +4,7 @@
                      best.safetensors    weights of the best epoch so far (a copy, never an alias)
                      val_predictions.csv of the best epoch
                      optimizer.pt        optimizer and schedule, read with weights_only
-                     state.json          epoch, records, best epoch, parameters, whether it stopped
+                     state.json          epoch, records, parameters, normalisation
 
 One checkpoint is kept: the new one is whole on disk before the old one goes.
 """
@@ -57,7 +57,6 @@ class State:
     """All that a trial knows about itself, apart from tensors."""
 
     records: tuple[EpochRecord, ...] = ()
-    stopped_early: bool = False
     parameters_total: int = 0
     parameters_trainable: int = 0
     mean: tuple[float, ...] = ()

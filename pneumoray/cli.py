@@ -14,6 +14,15 @@ from pneumoray.errors import PneumorayError
 
 _FOLDER = click.Path(path_type=Path)
 _EXIT_INTERRUPTED = 130
+_USERS_TO_MEND = (  # a disk or a path, not a fault of ours
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOTDIR,
+    errno.EEXIST,
+)
 
 
 def _one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
@@ -26,13 +35,7 @@ def _one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
         except PneumorayError as error:
             _fail(str(error))
         except OSError as error:
-            if error.errno not in (
-                errno.ENOSPC,
-                errno.EACCES,
-                errno.EROFS,
-                errno.EDQUOT,
-                errno.EPERM,
-            ):
+            if error.errno not in _USERS_TO_MEND:
                 raise
             place = f" {error.filename}" if error.filename else ""
             _fail(
@@ -79,11 +82,25 @@ ray_options = _options(
     click.option("--mlflow", type=_FOLDER, help="An mlflow.yaml. [default: ./ or the workspace's]"),
     click.option("--address", help="Ray cluster, or 'local'. [default: RAY_ADDRESS, else local]"),
     click.option(
-        "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True
+        "--device",
+        type=click.Choice(["auto", "cpu", "cuda"]),
+        default="auto",
+        show_default=True,
+        help="Where models train; auto: on GPUs if the cluster has any now.",
     ),
-    click.option("--cpus-per-trial", type=click.IntRange(1), default=1, show_default=True),
     click.option(
-        "--gpus-per-trial", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True
+        "--cpus-per-trial",
+        type=click.IntRange(1),
+        default=1,
+        show_default=True,
+        help="Cores and threads of a trial's worker.",
+    ),
+    click.option(
+        "--gpus-per-trial",
+        type=click.FloatRange(0, min_open=True),
+        default=1.0,
+        show_default=True,
+        help="GPUs of a trial's worker; small networks may share one, as 0.5.",
     ),
     click.option(
         "--max-concurrent", type=click.IntRange(1), help="At most so many trials at once."
@@ -98,7 +115,24 @@ ray_options = _options(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _OneLineGroup(click.Group):
+    """A group whose usage errors are one line as well: click's own take three."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        try:
+            return super().main(*args, **(extra | {"standalone_mode": False}))
+        except click.UsageError as error:
+            command = error.ctx.command_path if error.ctx else "pneumoray"
+            message = " ".join(error.format_message().split())
+            _fail(f"{message} See '{command} --help'.", error.exit_code)
+        except click.Abort:
+            _fail("stopped", _EXIT_INTERRUPTED)
+
+
+@click.group(
+    cls=_OneLineGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(package_name="pneumoray")
 def main() -> None:
     """Train a zoo of image classifiers on Ray, compare them fairly, vote the best, test once."""
@@ -115,7 +149,11 @@ def main() -> None:
     is_flag=True,
     help="Train though test shares patients with train; marks every run.",
 )
-@click.option("--no-patients", is_flag=True, help="Every image is a patient of its own.")
+@click.option(
+    "--no-patients",
+    is_flag=True,
+    help="Train though no patient is known: every image then counts as one of its own.",
+)
 @click.option("--dry-run", is_flag=True, help="Print trials, hours and disk; start nothing.")
 @_one_line_errors
 def train_all(
@@ -205,7 +243,7 @@ def ensemble(
         report = run(
             study,
             top=top,
-            families=[name for name in (families or "").split(",") if name],
+            families=[name.strip() for name in (families or "").split(",") if name.strip()],
             any_family=any_family,
             workspace=workspace,
             mlflow=mlflow,
@@ -233,7 +271,7 @@ def leaderboard(study, workspace, mlflow, as_json):
     from pneumoray.stages import recording
     from pneumoray.workspace import open_workspace
 
-    place = open_workspace(workspace)
+    place = open_workspace(workspace, to_write=False)
     folder = place.find(study)
     settings = tracking.find_settings(mlflow, place.root, folder.name == "demo")
     rows = folder.rows(recording.run_ids(folder, settings))
@@ -291,9 +329,44 @@ def pack(study, data, images, overrides, workspace):
 
 
 @main.command()
+@click.argument("data", type=_FOLDER)
+@click.option(
+    "--bundle",
+    required=True,
+    type=_FOLDER,
+    help="A model's folder: .../models/FAMILY, or .../bundle.",
+)
+@click.option("--images", type=_FOLDER, help="What the paths in the table are relative to.")
+@click.option("--patient-rule", help="Regular expression: the patient in a file name.")
+@click.option("--save", type=_FOLDER, help="Write each image's probabilities to this CSV.")
+@json_option
+@_one_line_errors
+def evaluate(data, bundle, images, patient_rule, save, as_json):
+    """Score a trained model on other labelled images, at its own threshold."""
+    from pneumoray import console
+    from pneumoray.data.folder import KERMANY_RULE
+    from pneumoray.stages.evaluate import evaluate as run
+
+    with console.Progress() as progress:
+        report = run(
+            bundle, data, images, patient_rule or KERMANY_RULE, save=save, on_event=progress
+        )
+    if as_json:
+        click.echo(json.dumps(report))
+    else:
+        console.scores(report)
+
+
+@main.command()
 @workspace_option
 @click.option("--mlflow", type=_FOLDER, help="An mlflow.yaml. [default: ./ or the workspace's]")
-@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=5000,
+    show_default=True,
+    help="Port on this machine.",
+)
 @_one_line_errors
 def ui(workspace, mlflow, port):
     """Serve MLflow on this machine: compare runs, look at curves, fetch models."""
@@ -301,7 +374,8 @@ def ui(workspace, mlflow, port):
     from pneumoray.workspace import open_workspace
 
     place = open_workspace(workspace)
-    tracking.serve(tracking.find_settings(mlflow, place.root, demo=False), "127.0.0.1", port)
+    is_demo = bool(place.studies()) and place.find(None).name == "demo"
+    tracking.serve(tracking.find_settings(mlflow, place.root, is_demo), "127.0.0.1", port)
 
 
 @main.command()

@@ -226,6 +226,17 @@ def ensemble(report: dict[str, Any]) -> None:
     )
 
 
+def scores(report: dict[str, Any]) -> None:
+    """Print one model's scores at its threshold and at 0.5."""
+    say(f"{report['num_images']} images of {report['num_groups']} patients")
+    table = _titled("", "", "at its threshold", "at 0.5", words=("",))
+    table.add_row("threshold", _score(report["threshold"]), "0.5000")
+    for name in ("auroc", "accuracy", "sensitivity", "specificity", "precision", "f1", "brier"):
+        title = {"auroc": "AUROC", "f1": "F1", "brier": "Brier"}.get(name, name)
+        table.add_row(title, _with_interval(report, name), _with_interval(report["at_half"], name))
+    _print(table)
+
+
 def findings(found: Sequence["Finding"]) -> None:
     """Print the audit's findings, what must be fixed first."""
     if not found:

@@ -34,11 +34,15 @@ def champions(
     `families` keeps those only. Fewer are returned where fewer are there. Raises StudyError when a
     family has no candidate, or none is left.
     """
+    if not candidates:
+        raise StudyError(
+            "no model is trained to its full budget yet: run 'pneumoray train-all' until it ends"
+        )
     known = sorted({candidate.family for candidate in candidates})
     for family in families:
         if family not in known:
             raise StudyError(
-                f"no trained model of family {family!r}: choose from {', '.join(known) or 'none'}"
+                f"no trained model of family {family!r}: choose from {', '.join(known)}"
                 + did_you_mean(family, known)
             )
     ranked = sorted(candidates, key=lambda c: (*(-part for part in c.rank), c.trial))
@@ -49,10 +53,6 @@ def champions(
             any_family or candidate.family not in taken
         ):
             chosen.append(candidate)
-    if not chosen:
-        raise StudyError(
-            "no model is trained to its full budget yet: run 'pneumoray train-all' until it ends"
-        )
     return chosen[:top]
 
 

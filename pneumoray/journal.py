@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pneumoray.errors import WorkspaceError
+
 
 class Journal:
     """Appends records to a file. The driver is its only writer; anyone may read."""
@@ -47,9 +49,15 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
     if not path.exists():
         return
     with path.open() as file:
-        for line in file:
-            if line.endswith("\n"):
+        for number, line in enumerate(file, start=1):
+            if not line.endswith("\n"):
+                return
+            try:
                 yield json.loads(line)
+            except ValueError:
+                raise WorkspaceError(
+                    f"line {number} of {path} is damaged; delete that line, and run the command again"
+                ) from None
 
 
 def latest(path: Path, type: str, key: str) -> dict[str, dict[str, Any]]:

@@ -250,15 +250,6 @@ def without_backbones(study: Study, left_out: Sequence[str]) -> Study:
     return study.model_copy(update={"backbones": kept})
 
 
-def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """'epochs 10 -> 20' for each field of two fingerprints that differs."""
-    return [
-        f"{key} {old.get(key)} -> {new.get(key)}"
-        for key in sorted(old.keys() | new.keys())
-        if old.get(key) != new.get(key)
-    ]
-
-
 def _product(axes: GridAxes) -> list[dict[str, Any]]:
     for axis, values in axes.items():
         if axis not in Settings.model_fields:

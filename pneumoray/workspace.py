@@ -14,7 +14,7 @@ import filelock
 
 from pneumoray import artifact, checkpoint, journal
 from pneumoray.errors import StudyError, WorkspaceError, did_you_mean
-from pneumoray.study import Config, Study, differences
+from pneumoray.study import Config, Study, configurations, parse
 
 ENVIRONMENT_VARIABLE = "PNEUMORAY_WORKSPACE"
 DEFAULT = "pneumoray-workspace"
@@ -77,64 +77,94 @@ class StudyFolder:
     ) -> None:
         """Make this the folder of `study` on these packs, or go on where it was left.
 
+        More epochs go on where fewer ended, unless the schedule is laid over the whole budget.
         Raises StudyError when another study or other data was trained under the name; `fresh`
         removes what they left.
         """
-        identity = {"study": study.fingerprint(), "packs": packs} | marks
         record = self.path / "study.json"
+        new: dict[str, Any] = {
+            "packs": packs,
+            **marks,
+            "study": study.fingerprint(),
+        }
         if record.exists() and fresh:
             shutil.rmtree(self.path)
         if record.exists():
-            old = artifact.read_json(record)
-            changed = differences(old["study"], identity["study"])
-            changed = [
-                change for change in changed if not _may_continue(change, old["study"], study)
-            ]
-            changed += differences(
-                {key: old.get(key) for key in ("packs", *marks)}, {"packs": packs} | marks
-            )
-            if changed:
-                raise StudyError(
-                    f"study {self.name} was trained with other settings or data ({'; '.join(changed)}): "
-                    "go back to those, name this one anew (--set name=...), or start over with --fresh"
+            old = self.identity()
+            before, now = ({**one["study"], **one, "study": None} for one in (old, new))
+            changed = [key for key in now if before.get(key) != now[key]]
+            configs = configurations(study)
+            cosine = sorted({c.backbone for c in configs if c.schedule == "cosine"})
+            more_epochs = changed == ["epochs"] and now["epochs"] > before["epochs"]
+            if changed and not (more_epochs and not cosine):
+                named = "; ".join(f"{key} {before.get(key)} -> {now[key]}" for key in changed)
+                why = (
+                    f", and the cosine of {', '.join(cosine)} is laid over all"
+                    if more_epochs
+                    else ""
                 )
-        artifact.write_json(record, identity)
+                raise StudyError(
+                    f"study {self.name} was trained with other settings or data ({named}{why}): go "
+                    "back to those, name this one anew (--set name=...), or start over with --fresh"
+                )
+        artifact.write_json(record, new)
 
     def identity(self) -> dict[str, Any]:
         """{"study": fingerprint, "packs": {settings: hash}, ...} as claimed."""
         return artifact.read_json(self.path / "study.json")
 
     def rows(self, run_ids: dict[str, str] | None = None) -> list[TrialRow]:
-        """Every trial that the journal knows, best validation AUROC first."""
+        """Every trial of the study, best validation AUROC first, those not begun at the end."""
+        begun = journal.latest(self.journal, "trial", "trial")
         ends = journal.latest(self.journal, "end", "trial")
+        is_idle = not self.is_locked()
         rows = []
-        for trial_id, begun in journal.latest(self.journal, "trial", "trial").items():
-            end = ends.get(trial_id, {})
-            if end and end["time"] < begun["time"]:  # it was taken up again since
+        for config in self._configs():
+            trial_id = config.trial_id
+            start, end = begun.get(trial_id), ends.get(trial_id, {})
+            if start and end and end["time"] < start["time"]:  # it was taken up again since
                 end = {}
+            if start and not end and is_idle:  # nobody was left to write down its end
+                end = {"status": "KILLED", "outcome": "interrupted"}
             state = checkpoint.read_state(self.trial(trial_id))
             rows.append(
                 TrialRow(
                     trial=trial_id,
-                    family=begun["family"],
-                    backbone=begun["backbone"],
-                    stage=begun["stage"],
-                    status=end.get("status", "RUNNING"),
+                    family=config.family,
+                    backbone=config.backbone,
+                    stage=start["stage"] if start else "race",
+                    status=end.get("status", "RUNNING") if start else "WAITING",
                     outcome=end.get("outcome", ""),
                     val_auroc=state.best.val_auroc if state.best else None,
                     epochs=state.epoch,
                     time_seconds=state.seconds,
                     run_id=(run_ids or {}).get(trial_id),
-                    config=Config.model_validate(begun["config"]),
+                    config=config,
                     reason=end.get("reason") or "",
                 )
             )
         return sorted(rows, key=_by_score)
 
+    def _configs(self) -> list[Config]:
+        """The configurations of the study as it was last run here."""
+        found = journal.latest(self.journal, "study", "study").get(self.name)
+        return configurations(parse(found["config"])) if found else []
+
+    def is_locked(self) -> bool:
+        """Whether a process trains or votes this study now."""
+        try:
+            with self._guard().acquire(timeout=0):
+                return False
+        except filelock.Timeout:
+            return True
+
+    def _guard(self) -> filelock.BaseFileLock:
+        return artifact.lock(self.path.parent / f".{self.name}.lock")
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Only one process trains or votes a study at a time. Raises WorkspaceError for the second."""
-        guard = artifact.lock(self.path.parent / f".{self.name}.lock")
+        guard = self._guard()
         try:
             guard.acquire(timeout=0)
         except filelock.Timeout:
@@ -189,11 +219,12 @@ class Workspace:
         return self.study(name)
 
 
-def open_workspace(path: Path | str | None = None) -> Workspace:
+def open_workspace(path: Path | str | None = None, *, to_write: bool = True) -> Workspace:
     """The workspace at `path`, else at PNEUMORAY_WORKSPACE, else ./pneumoray-workspace.
 
-    Made absolute at once, because Ray's workers change their folder. Raises WorkspaceError when it
-    can't be written, or when none is named inside a Ray job, whose current folder is temporary.
+    It is created where it is to be written to, and made absolute at once, because Ray's workers
+    change their folder. Raises WorkspaceError when it can't be written, or when none is named
+    inside a Ray job, whose current folder is temporary.
     """
     named = path or os.environ.get(ENVIRONMENT_VARIABLE)
     if not named and "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ:
@@ -202,6 +233,8 @@ def open_workspace(path: Path | str | None = None) -> Workspace:
             f"or {ENVIRONMENT_VARIABLE}"
         )
     root = Path(named or DEFAULT).expanduser().absolute()
+    if not to_write:
+        return Workspace(root)
     try:
         root.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=root).close()
@@ -210,15 +243,6 @@ def open_workspace(path: Path | str | None = None) -> Workspace:
             f"workspace {root} can't be written ({error.strerror}); name another with --workspace"
         ) from None
     return Workspace(root)
-
-
-def _may_continue(change: str, old: dict[str, Any], study: Study) -> bool:
-    """More epochs go on where fewer ended, unless the schedule is laid over the whole budget."""
-    return (
-        change.startswith("epochs ")
-        and study.epochs > old["epochs"]
-        and study.schedule in ("constant", "step")
-    )
 
 
 def _by_score(row: TrialRow) -> tuple[float, str]:

@@ -33,10 +33,10 @@ def save(folder, *aurocs):
     for epoch, auroc in enumerate(aurocs, start=1):
         records += (record(epoch, auroc),)
         model = {"weight": torch.full((2, 3), float(epoch))}
-        state = State(records, False, 10, 9, (0.5,), (0.2,), "random")
+        state = State(records, 10, 9, (0.5,), (0.2,), "random")
         optimizer = {"optimizer": {"step": torch.tensor(epoch)}, "schedule": {"last_epoch": epoch}}
         checkpoint.save(folder, state, model, optimizer, predictions(epoch / 100))
-    return State(records, False, 10, 9, (0.5,), (0.2,), "random")
+    return State(records, 10, 9, (0.5,), (0.2,), "random")
 
 
 def best_weight(folder):

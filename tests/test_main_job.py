@@ -36,7 +36,11 @@ class Job:
 
     def __init__(self, folder: Path, ray: Path) -> None:
         self.folder, self.data = folder, folder / "data"
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "MLFLOW_", "PNEUMORAY_"))}
+        kept = {
+            k: v
+            for k, v in os.environ.items()
+            if not k.startswith(("RAY_", "MLFLOW_", "PNEUMORAY_"))
+        }
         self.environment = kept | {
             "RAY_TMPDIR": str(ray),  # sockets need a short path
             "RAY_AUTH_MODE": "disabled",  # else Ray leaves a token in the home folder
@@ -131,7 +135,8 @@ def test_the_report_has_vote_and_members_at_both_thresholds(trained):
     for model in (report["vote"], *report["members"]):
         for scores in (model, model["at_half"]):
             assert all(
-                0 <= scores[name] <= 1 for name in ("auroc", "accuracy", "sensitivity", "specificity")
+                0 <= scores[name] <= 1
+                for name in ("auroc", "accuracy", "sensitivity", "specificity")
             )
             low, high = scores["intervals"]["auroc"]
             assert low <= scores["auroc"] <= high
@@ -162,7 +167,7 @@ def test_the_same_request_prints_the_stored_report_and_another_is_counted(traine
     other = json.loads(trained.run("ensemble", "--families", "resnet", "--json")[0])
     assert other["test_openings"] == 2
     assert len(other["members"]) == 1
-    openings = (trained.study / "openings.jsonl").read_text().splitlines()
+    openings = (trained.study.parents[1] / "openings.jsonl").read_text().splitlines()
     assert len(openings) == 2
 
 
@@ -203,9 +208,11 @@ print(json.dumps({
     )
     found = json.loads(done.stdout.splitlines()[-1])
     assert {run[0] for run in found["runs"]} == {"FINISHED"}
-    assert {"pneumoray-tiny-resnet", "pneumoray-tiny-mobilenetv3", "pneumoray-tiny-ensemble"} <= set(
-        found["models"]
-    )
+    assert {
+        "pneumoray-tiny-resnet",
+        "pneumoray-tiny-mobilenetv3",
+        "pneumoray-tiny-ensemble",
+    } <= set(found["models"])
     trials = [run for run in found["runs"] if "pneumoray.trial" in run[1]]
     assert len(trials) == 3
     assert all({"val_auroc", "train_loss", "images_per_second"} <= set(run[3]) for run in trials)
@@ -249,7 +256,9 @@ def test_killed_and_resumed_gives_the_same_weights_bit_for_bit(job, trained):
     job.train()
     for row in leaderboard(job):
         mine, theirs = (
-            safetensors.torch.load_file(checkpoint.best_weights(one.study / "trials" / row["trial"]))
+            safetensors.torch.load_file(
+                checkpoint.best_weights(one.study / "trials" / row["trial"])
+            )
             for one in (job, trained)
         )
         assert all((mine[name] == theirs[name]).all() for name in theirs)

@@ -5,7 +5,7 @@ import pytest
 
 from pneumoray import study as studies
 from pneumoray.errors import StudyError
-from pneumoray.study import Config, configurations, differences, parse, read
+from pneumoray.study import Config, configurations, parse, read
 
 BASE = {"name": "x", "backbones": ["resnet18"], "epochs": 4, "race": {"rungs": [1]}}
 
@@ -221,14 +221,6 @@ def test_words_and_places_do_not_make_another_study():
     same = study(description="other words", data="/elsewhere", images="/there")
     assert same.fingerprint() == study().fingerprint()
     assert study(seed=1).fingerprint() != study().fingerprint()
-
-
-def test_differences_name_the_fields():
-    assert differences({"a": 1, "b": 2, "c": 3}, {"a": 1, "b": 5, "d": 4}) == [
-        "b 2 -> 5",
-        "c 3 -> None",
-        "d None -> 4",
-    ]
 
 
 def test_optional_backbones_can_be_left_out():

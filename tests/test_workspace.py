@@ -3,6 +3,8 @@
 import json
 import os
 from dataclasses import asdict
+from functools import partial
+from types import SimpleNamespace
 
 import pytest
 
@@ -10,7 +12,7 @@ from pneumoray import artifact, checkpoint, workspace
 from pneumoray.checkpoint import EpochRecord, State
 from pneumoray.errors import StudyError, WorkspaceError
 from pneumoray.journal import Journal
-from pneumoray.study import Config, parse
+from pneumoray.study import configurations, parse
 from pneumoray.workspace import open_workspace
 
 PACKS = {"32px squeeze grey": "abc"}
@@ -168,37 +170,32 @@ def test_the_lock_is_freed_by_an_error(place):
         pass
 
 
+NAMES = ("done", "failed", "running", "again", "undefined", "waiting")
+
+
 @pytest.fixture
 def ranked(place):
-    """A folder with trials that ended, failed, run, were cut and taken up again."""
+    """A folder with trials that ended, failed, run, were taken up again and never began.
+
+    `ranked.ids` are the trials' ids, by the name that each has here.
+    """
     folder = place.study("x")
     written = Journal(folder.journal)
+    made = study(grid={"lr": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]})
+    written.append("study", study="x", config=made.model_dump())
+    ids = {name: c.trial_id for name, c in zip(NAMES, configurations(made), strict=True)}
     aurocs = {"done": 0.9, "failed": None, "running": 0.95, "again": 0.8, "undefined": float("nan")}
     for name, auroc in aurocs.items():
-        config = Config(backbone="resnet18", lr=0.5)
-        written.append(
-            "trial",
-            trial=name,
-            stage="race",
-            family="resnet",
-            backbone="resnet18",
-            config=config.model_dump(),
-        )
+        written.append("trial", trial=ids[name], stage="race")
         if auroc is not None:
             record = EpochRecord(1, 0.5, 0.5, 0.5, 0.4, 0.5, auroc, 0.5, 10.0, 30.0)
-            _save_state(folder.trial(name), State((record,)))
-    written.append("end", trial="done", status="FINISHED", outcome="trained", reason=None)
-    written.append("end", trial="failed", status="FAILED", outcome="failed", reason="too hot")
-    written.append("end", trial="again", status="KILLED", outcome="interrupted", reason="stopped")
-    written.append(
-        "trial",
-        trial="again",
-        stage="final",
-        family="resnet",
-        backbone="resnet18",
-        config=Config(backbone="resnet18", lr=0.5).model_dump(),
-    )
-    return folder
+            _save_state(folder.trial(ids[name]), State((record,)))
+    end = partial(written.append, "end")
+    end(trial=ids["done"], status="FINISHED", outcome="trained", reason=None)
+    end(trial=ids["failed"], status="FAILED", outcome="failed", reason="too hot")
+    end(trial=ids["again"], status="KILLED", outcome="interrupted", reason="stopped")
+    written.append("trial", trial=ids["again"], stage="final")
+    return SimpleNamespace(folder=folder, ids=ids)
 
 
 def _save_state(folder, state):
@@ -207,32 +204,36 @@ def _save_state(folder, state):
 
 
 def test_the_leaderboard_has_the_best_first_and_undefined_scores_last(ranked):
-    assert [row.trial for row in ranked.rows()] == [
-        "running",
-        "done",
-        "again",
-        "failed",
-        "undefined",
-    ]
+    order = [row.trial for row in ranked.folder.rows()]
+    assert order[:3] == [ranked.ids[name] for name in ("running", "done", "again")]
+    assert set(order[3:]) == {ranked.ids[name] for name in ("failed", "undefined", "waiting")}
 
 
 def test_a_row_says_how_far_its_trial_came(ranked):
-    rows = {row.trial: row for row in ranked.rows({"done": "run-1"})}
-    said = {name: (row.stage, row.status, row.outcome, row.reason) for name, row in rows.items()}
+    with ranked.folder.locked():
+        rows = {row.trial: row for row in ranked.folder.rows({ranked.ids["done"]: "run-1"})}
+    said = {
+        name: (rows[i].stage, rows[i].status, rows[i].outcome, rows[i].reason)
+        for name, i in ranked.ids.items()
+    }
     assert said["done"] == ("race", "FINISHED", "trained", "")
     assert said["failed"] == ("race", "FAILED", "failed", "too hot")
     assert said["running"] == ("race", "RUNNING", "", "")
     assert said["again"] == ("final", "RUNNING", "", "")
-    assert (rows["done"].epochs, rows["done"].time_seconds, rows["done"].run_id) == (
-        1,
-        30.0,
-        "run-1",
-    )
-    assert (rows["failed"].epochs, rows["failed"].val_auroc) == (0, None)
+    assert said["waiting"] == ("race", "WAITING", "", "")
+    done, failed = rows[ranked.ids["done"]], rows[ranked.ids["failed"]]
+    assert (done.epochs, done.time_seconds, done.run_id) == (1, 30.0, "run-1")
+    assert (failed.epochs, failed.val_auroc) == (0, None)
+
+
+def test_nothing_runs_where_no_process_holds_the_study(ranked):
+    rows = {row.trial: row for row in ranked.folder.rows()}
+    left = rows[ranked.ids["running"]]
+    assert (left.status, left.outcome) == ("KILLED", "interrupted")
 
 
 def test_rows_are_json_that_any_program_reads(ranked):
-    rows = [row.as_json() for row in ranked.rows()]
+    rows = [row.as_json() for row in ranked.folder.rows()]
     promised = "trial family backbone stage status outcome val_auroc epochs time_seconds run_id"
     assert set(promised.split()) <= rows[0].keys()
     json.dumps(rows, allow_nan=False)

@@ -17,11 +17,15 @@ from pneumoray.training.trial import Trial, train
 
 
 def run_rung(
-    trials: Sequence[Trial], until: int, resources: Resources, scratch: Path, on_event: OnEvent
+    trials: Sequence[Trial],
+    until: int | None,
+    resources: Resources,
+    scratch: Path,
+    on_event: OnEvent,
 ) -> dict[str, str]:
-    """Train every trial up to epoch `until`, as many side by side as fit. Returns {failed id: reason}.
+    """Train every trial up to epoch `until` (None: its end), as many side by side as fit.
 
-    A trial that fails is reported and the others go on. `scratch` is a folder all nodes share.
+    Returns {failed id: reason}: the others go on. `scratch` is a folder all nodes share.
     """
     relay = Relay("race", on_event)
     common = {"until": until, "threads": resources.cpus_per_trial}

@@ -10,7 +10,7 @@ import torch
 from pneumoray.data.read import num_cores
 from pneumoray.distributed.resources import Resources
 from pneumoray.models import zoo
-from pneumoray.stages import prepare, train
+from pneumoray.stages import prepare
 from pneumoray.stages.prepare import OnEvent
 from pneumoray.study import Config, Race, Study, configurations
 from pneumoray.training import optim
@@ -62,9 +62,9 @@ def dry_run(
     on_event: OnEvent = lambda event: None,
 ) -> Plan:
     """Plan a study on this machine. Trains nothing and decodes nothing: two timed steps a backbone."""
-    study = train.leave_out_missing(study, on_event)
+    study = prepare.leave_out_missing(study, on_event)
     configs = configurations(study)
-    train.check_weights(configs)
+    prepare.check_weights(configs)
     manifest, _ = prepare.list_images(study, data, images, open_workspace(workspace))
     outside_test = manifest.images["split"] != "test"
     num_val = round(int(outside_test.sum()) * study.val_fraction)
@@ -107,7 +107,7 @@ def num_epochs(study: Study, configs: Sequence[Config]) -> int:
     for rung in study.race.rungs:
         total += alive * (rung - before)
         alive, before = max(1, alive // study.race.eta), rung
-    return total + configs[0].epochs - before
+    return total + max(config.epochs for config in configs) - before
 
 
 def _timed(config: Config, num_classes: int, device: str, threads: int) -> tuple[float, int]:

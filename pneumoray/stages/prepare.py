@@ -15,7 +15,8 @@ from pneumoray.data.manifest import Finding, Manifest
 from pneumoray.data.pack import ImageSettings, Pack, make_pack
 from pneumoray.data.read import map_threads, read_facts
 from pneumoray.errors import DataError
-from pneumoray.study import Config, Study
+from pneumoray.models import weights
+from pneumoray.study import Config, Study, optional_backbones, without_backbones
 from pneumoray.workspace import Workspace
 
 OnEvent = Callable[[dict[str, Any]], None]
@@ -53,6 +54,7 @@ def list_images(
 
     Raises DataError when none of them does.
     """
+    from_study = data is None and study.data
     named = data or study.data or os.environ.get("PNEUMORAY_DATA")
     if not named:
         raise DataError(
@@ -61,7 +63,7 @@ def list_images(
         )
     if named == SYNTHETIC:
         return scan(make_demo(workspace.root / "demo-data"), None, study.patient_rule)
-    root = images or (Path(study.images) if study.images else None)
+    root = images or (Path(study.images).expanduser() if from_study and study.images else None)
     return scan(Path(named).expanduser(), root, study.patient_rule)
 
 
@@ -96,18 +98,21 @@ def pack_images(
     return Prepared(packs, noticed)
 
 
-def check_honesty(prepared: Prepared, *, allow_leaks: bool, no_patients: bool) -> bool:
-    """Refuse data on which a score would be a lie. Returns whether leaks are there, and allowed.
+def check_patients(manifest: Manifest, no_patients: bool) -> None:
+    """Refuse images of unknown patients: a split of them might put one patient on both sides.
 
-    Raises DataError when the given test split shares groups with the rest, or no patient is known.
+    Raises DataError unless a patient is known of some image, or `no_patients` allows none.
     """
-    manifest = prepared.first.manifest
     if not matched_patients(manifest) and not no_patients:
         raise DataError(
             "no patient is known of any image (no table column, and patient_rule matches no file "
-            f"name such as {Path(manifest.images['id'].iloc[0]).name}): set --set patient_rule=REGEX, "
+            f"name such as {Path(manifest.images['id'].iloc[0]).name}): --set patient_rule=REGEX, "
             "or say with --no-patients that every image is a patient of its own"
         )
+
+
+def check_leaks(manifest: Manifest, allow_leaks: bool) -> bool:
+    """Whether the given test split shares groups with the rest. Raises DataError unless allowed."""
     shared = split.leaks(manifest)
     if shared and not allow_leaks:
         more = f" and {len(shared) - _NAMED} more" if len(shared) > _NAMED else ""
@@ -117,6 +122,24 @@ def check_honesty(prepared: Prepared, *, allow_leaks: bool, no_patients: bool) -
             "split, or mark every run with --allow-leaks"
         )
     return bool(shared)
+
+
+def leave_out_missing(study: Study, on_event: OnEvent) -> Study:
+    """The study without optional backbones whose pretrained weights can't be had here."""
+    missing = [
+        name for name, where in optional_backbones(study) if not weights.available(name, where)
+    ]
+    if not missing:
+        return study
+    on_event({"type": "note", "text": f"left out, for want of their weights: {', '.join(missing)}"})
+    return without_backbones(study, missing)
+
+
+def check_weights(configs: Sequence[Config]) -> None:
+    """Raise WeightsError now rather than in the middle of a race."""
+    for backbone, where, in_chans in {(c.backbone, c.weights, c.in_chans) for c in configs}:
+        if where != "none":
+            weights.find(backbone, where, in_chans)
 
 
 def audit_images(

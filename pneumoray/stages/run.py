@@ -50,28 +50,35 @@ class Run:
         return False
 
     def train(self, resources: Resources) -> None:
-        """Round after round: train, then keep the best of every backbone."""
-        from pneumoray.distributed import final, race, runtime  # Ray loads only where there is work
-
-        resources = runtime.resolve(resources, max(trial.config.workers for trial in self.trials))
-        alive = [replace(trial, device=resources.device) for trial in self.trials]
-        slots = runtime.slots(resources)
-        self.folder.scratch.mkdir(parents=True, exist_ok=True)
+        """Round after round: train what is left, then keep the best of every backbone."""
+        alive = self.trials
         for stage, until in self._rounds():
             if todo := self._todo(alive, until):
-                self._announce(stage, todo, until, slots)
-                handler = self._handler(todo, until)
-                if stage == "race":
-                    epochs = self.study.epochs if until is None else until
-                    race.run_rung(todo, epochs, resources, self.folder.scratch, handler)
-                else:
-                    final.run_final(todo, resources, self.folder.scratch, handler)
+                self._train_round(stage, todo, until, resources)
             kept = self._survivors(alive, until)
             for trial in alive:
                 if trial not in kept and trial.id not in self.failed:
                     self._end(trial, "FINISHED", "cut")
             alive = kept
+        for trial in alive:  # most have ended by now; not one whose driver died at that moment
+            self._end(trial, "FINISHED", "trained")
         shutil.rmtree(self.folder.scratch, ignore_errors=True)
+
+    def _train_round(
+        self, stage: str, todo: Sequence[Trial], until: int | None, resources: Resources
+    ) -> None:
+        from pneumoray.distributed import final, race, runtime  # Ray loads only where there is work
+
+        most_workers = max(trial.config.workers for trial in todo)
+        resources = runtime.resolve(resources, most_workers)
+        trials = [replace(trial, device=resources.device) for trial in todo]
+        self._announce(stage, trials, until, runtime.slots(resources))
+        self.folder.scratch.mkdir(parents=True, exist_ok=True)
+        handler = self._handler(trials, until)
+        if stage == "race":
+            race.run_rung(trials, until, resources, self.folder.scratch, handler)
+        else:
+            final.run_final(trials, resources, self.folder.scratch, handler)
 
     @contextmanager
     def closing(self) -> Iterator[None]:
@@ -177,8 +184,9 @@ class Run:
             return
         self._open.discard(trial.id)
         state = checkpoint.read_state(trial.folder)
-        if state.best is not None:
+        if state.best is not None and status != "KILLED":  # who stops a run may not wait for long
             _draw(trial, state)
+        self._ended[trial.id] = {"outcome": outcome}
         self.journal.append(
             "end",
             trial=trial.id,

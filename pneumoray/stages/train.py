@@ -1,7 +1,6 @@
 """train_all: every backbone of a study over its grid, race and final, each run in MLflow."""
 
 import contextlib
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,10 @@ from pneumoray import tracking
 from pneumoray.data.read import map_threads
 from pneumoray.distributed.resources import Resources, is_remote
 from pneumoray.errors import StudyError
-from pneumoray.models import weights
 from pneumoray.stages import champion, prepare, provenance, recording
 from pneumoray.stages.prepare import OnEvent
 from pneumoray.stages.run import Run
-from pneumoray.study import Config, Study, configurations, optional_backbones, without_backbones
+from pneumoray.study import Study, configurations
 from pneumoray.study import read as read_study
 from pneumoray.workspace import TrialRow, open_workspace
 
@@ -43,12 +41,13 @@ def train_all(
     """
     place = open_workspace(workspace)
     study = read_study(study) if isinstance(study, str) else study
-    study = leave_out_missing(study, on_event)
+    study = prepare.leave_out_missing(study, on_event)
     configs = configurations(study)
-    check_weights(configs)
+    prepare.check_weights(configs)
     settings = tracking.find_settings(_path(mlflow), place.root, study.name == "demo")
     tracking.check(settings)
     listed = prepare.list_images(study, _path(data), _path(images), place)
+    prepare.check_patients(listed[0], no_patients)
     folder = place.study(study.name)
 
     remote = is_remote(address)
@@ -58,7 +57,7 @@ def train_all(
         prepared = prepare.pack_images(
             study, configs, listed, place, map_shards=map_shards, on_event=on_event
         )
-        leaking = prepare.check_honesty(prepared, allow_leaks=allow_leaks, no_patients=no_patients)
+        leaking = prepare.check_leaks(prepared.first.manifest, allow_leaks)
         for finding in prepared.findings:
             on_event({"type": "finding", **asdict(finding)})
         folder.claim(study, prepared.hashes, fresh, {"leaks_allowed": leaking})
@@ -67,10 +66,9 @@ def train_all(
         if run.pending() or promote or not recording.all_sent(folder, settings):
             run.journal.append("study", **provenance.of_study(study, prepared, leaking))
             with recording.recorded(folder, settings, on_event), run.closing():
-                if run.pending():
-                    if not remote:
-                        _connect(stack, address, verbose)
-                    run.train(resources or Resources())
+                if run.pending() and not remote:
+                    _connect(stack, address, verbose)
+                run.train(resources or Resources())
                 champion.register(study, folder, run.journal, promote)
     rows = folder.rows(recording.run_ids(folder, settings))
     if all(row.outcome == "failed" for row in rows):
@@ -84,24 +82,6 @@ def _connect(stack: contextlib.ExitStack, address: str | None, verbose: bool) ->
 
     stack.enter_context(runtime.cluster(address, verbose))
     return packing.map_shards
-
-
-def leave_out_missing(study: Study, on_event: OnEvent) -> Study:
-    """The study without optional backbones whose pretrained weights can't be had here."""
-    missing = [
-        name for name, where in optional_backbones(study) if not weights.available(name, where)
-    ]
-    if not missing:
-        return study
-    on_event({"type": "note", "text": f"left out, for want of their weights: {', '.join(missing)}"})
-    return without_backbones(study, missing)
-
-
-def check_weights(configs: Sequence[Config]) -> None:
-    """Raise WeightsError now rather than in the middle of a race."""
-    for backbone, where, in_chans in {(c.backbone, c.weights, c.in_chans) for c in configs}:
-        if where != "none":
-            weights.find(backbone, where, in_chans)
 
 
 def _path(value: Path | str | None) -> Path | None:

@@ -1,24 +1,24 @@
 """ensemble: champions by validation -> soft vote -> operating point -> the test split, opened once."""
 
-import json
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from pneumoray import artifact, bundle, checkpoint, tracking
+from pneumoray.data.pack import open_pack
 from pneumoray.distributed.resources import Resources
 from pneumoray.ensemble import Candidate, champions, soft_vote
 from pneumoray.evaluation import calibration, metrics
 from pneumoray.evaluation import report as reports
-from pneumoray.journal import Journal, latest
+from pneumoray.journal import Journal, latest, read
 from pneumoray.predictions import Predictions
 from pneumoray.stages import champion, recording
 from pneumoray.stages.prepare import OnEvent
 from pneumoray.training.trial import Trial
-from pneumoray.workspace import StudyFolder, open_workspace
+from pneumoray.workspace import StudyFolder, Workspace, open_workspace
 
 RECORD = "ensemble.json"
+OPENINGS = "openings.jsonl"
 OperatingPoint = tuple[float, float | None]  # temperature, threshold
 
 
@@ -42,7 +42,7 @@ def ensemble(
     an identical request returns the stored report; any other opens test again, and is counted.
     Raises PneumorayError before `train_all`, and where the study has no test split.
     """
-    place = open_workspace(workspace)
+    place = open_workspace(workspace, to_write=False)
     folder = place.find(study)
     settings = tracking.find_settings(
         None if mlflow is None else Path(mlflow), place.root, folder.name == "demo"
@@ -67,9 +67,14 @@ def ensemble(
                 return record["report"]
         with recording.recorded(folder, settings, on_event):
             if not (target / RECORD).exists():
-                openings = _open_test(folder, journal, name, members)
-                tested = _test(folder, members, address, resources, verbose)
-                record = _report(folder, target, members, tested, openings)
+                counted: list[int] = []
+
+                def opening(pack: Path) -> None:
+                    counted.append(_note_opening(place, folder.name, name, members, pack))
+
+                wanted = resources or Resources()
+                tested = _test(folder, members, address, wanted, verbose, opening)
+                record = _report(folder, target, members, tested, counted[0])
                 artifact.write_json(target / RECORD, record)  # last: its presence means all of it
             if promote or name not in latest(folder.journal, "ensemble", "ensemble"):
                 journal.append("ensemble", **record, promote=promote)
@@ -90,42 +95,48 @@ def _operating_point(val: Predictions) -> OperatingPoint:
     return calibration.fit_operating_point(val.labels, val.probs, val.groups)
 
 
-def _open_test(
-    folder: StudyFolder, journal: Journal, name: str, members: Sequence[Candidate]
-) -> int:
-    """Write down that the test split is opened, before it is, and return how often it has been."""
-    record = folder.path / "openings.jsonl"
-    opening = {"time": time.time(), "ensemble": name, "members": [m.trial for m in members]}
-    with record.open("a") as file:
-        file.write(json.dumps(opening) + "\n")
-    openings = len(record.read_text().splitlines())
-    journal.append("opening", ensemble=name, number=openings)
-    return openings
-
-
 def _test(
     folder: StudyFolder,
     members: Sequence[Candidate],
     address: str | None,
-    resources: Resources | None,
+    resources: Resources,
     verbose: bool,
+    opening: Callable[[Path], None],
 ) -> list[Predictions]:
+    """Predictions of the members on test; `opening` is called with the Pack just before it is read."""
     from pneumoray.distributed import inference, runtime  # Ray loads only where there is work
 
-    paths = latest(folder.journal, "trial", "trial")
-    rows = {row.trial: row for row in folder.rows()}
+    begun = latest(folder.journal, "trial", "trial")
+    configs = {row.trial: row.config for row in folder.rows()}
     with runtime.cluster(address, verbose):
-        resolved = runtime.resolve(resources or Resources(), 1)
+        resolved = runtime.resolve(resources, 1)
         trials = [
             Trial(
-                rows[member.trial].config,
+                configs[member.trial],
                 folder.trial(member.trial),
-                Path(paths[member.trial]["pack"]),
+                Path(begun[member.trial]["pack"]),
                 resolved.device,
             )
             for member in members
         ]
+        opening(trials[0].pack)
         return inference.score_all(trials, "test", resolved)
+
+
+def _note_opening(
+    workspace: Workspace, study: str, name: str, members: Sequence[Candidate], pack: Path
+) -> int:
+    """Write down that a test split is opened, before it is; return how often that was done.
+
+    The count is the workspace's and goes by the test images, so neither another study on the same
+    images nor a fresh start of this one hides an opening.
+    """
+    images = open_pack(pack).manifest.of_split("test")
+    split = artifact.digest(sorted(images["sha256"]))
+    openings = Journal(workspace.root / OPENINGS)
+    trials = [member.trial for member in members]
+    openings.append("opening", test=split, study=study, ensemble=name, members=trials)
+    return sum(opening["test"] == split for opening in read(openings.path))
 
 
 def _report(

@@ -113,7 +113,7 @@ def _read(path: Path) -> Settings:
         raise TrackingError(
             f"{path} can't be read: {error.strerror}; name a file as {FILE}"
         ) from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise TrackingError(f"{path} is no valid YAML: {' '.join(str(error).split())}") from None
     if values is not None and not isinstance(values, dict):
         raise TrackingError(

@@ -11,7 +11,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from pneumoray import checkpoint
+from pneumoray import artifact, checkpoint
 from pneumoray.checkpoint import EpochRecord, State
 from pneumoray.data.augment import PRESETS, Augment
 from pneumoray.data.batches import EvalBatches, TrainBatches
@@ -97,6 +97,8 @@ def train(
     until = until or config.epochs
     if ended(config, state, until):
         return
+    if team.rank == 0:
+        artifact.sweep_drafts(folder)  # a checkpoint that a killed worker was writing
     model, pretrained = build_model(config, len(pack.manifest.classes))
     mean, std = normalization(config, pack, pretrained)
     model.to(device)
@@ -145,7 +147,7 @@ def train(
     else:
         total, trainable = head.count_parameters(model)
         source = f"{pretrained.source} sha256:{pretrained.sha256}" if pretrained else "random"
-        state = State((), False, total, trainable, mean, std, source)
+        state = State((), total, trainable, mean, std, source)
 
     wrapped = team.wrap(model)
     # bfloat16 pays on CUDA only: on CPU the step is slower in it
@@ -164,12 +166,11 @@ def train(
             record = _record(trained, val, team.size, time.perf_counter() - start)
         record = team.share(record)
         state = replace(state, records=(*state.records, record))
-        state = replace(state, stopped_early=_out_of_patience(config, state))
         if team.rank == 0:
             progress = {"optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()}
             checkpoint.save(folder, state, model.state_dict(), progress, val)
         yield record
-        if state.stopped_early:
+        if _out_of_patience(config, state):
             return
 
 
