@@ -21,9 +21,9 @@ need_ray
   die "no token in $token_file: copy the head's there (scp), or set RAY_AUTH_TOKEN_PATH"
 (exec 3<>"/dev/tcp/${head%:*}/${head##*:}") 2>/dev/null ||
   die "nothing answers at $head: is the head up, was it started with that address, is a firewall between?"
+case "$head" in 127.* | localhost:*) stay_on_loopback ;; esac
 "$ray" health-check --address "$head" >/dev/null 2>&1 ||
   die "the head at $head refuses the token in ${RAY_AUTH_TOKEN_PATH:-RAY_AUTH_TOKEN}: copy the head's (scp)"
 
-case "$head" in 127.* | localhost:*) stay_on_loopback ;; esac
 start_node --address "$head" "$@"
 echo "joined $head; leave with cluster/stop.sh"

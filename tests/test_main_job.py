@@ -161,6 +161,17 @@ def test_the_vote_is_the_mean_of_its_members(trained):
     np.testing.assert_allclose(bundle.predict_probs(files), expected, atol=1e-5)
 
 
+def test_evaluate_finds_again_what_the_report_says(trained):
+    """The bundle, from the files on disk, against the members' batches from the Pack."""
+    bundle = trained.study / "ensembles" / trained.report["ensemble"] / "bundle"
+    found = json.loads(trained.run("evaluate", "data", "--bundle", str(bundle), "--json")[0])
+    vote = trained.report["vote"]
+    for name in ("auroc", "accuracy", "sensitivity", "specificity", "brier"):
+        assert found[name] == pytest.approx(vote[name], abs=1e-4)
+        assert found["at_half"][name] == pytest.approx(vote["at_half"][name], abs=1e-4)
+    assert found["num_images"] == vote["num_images"]
+
+
 def test_the_same_request_prints_the_stored_report_and_another_is_counted(trained):
     again = json.loads(trained.run("ensemble", "--top", "3", "--json")[0])
     assert again == trained.report

@@ -83,8 +83,8 @@ def _train_in_worker(config: dict[str, Any]) -> None:
         pack = open_pack(trial.pack)
         for record in train(trial.config, pack, trial.folder, device=device, team=team):
             ray.train.report({"record": asdict(record)})
-    except FloatingPointError as error:  # every rank ends the same way: nobody is left waiting
-        if size > 1:
+    except Exception as error:
+        if size > 1:  # the others wait for this rank: Ray Train ends them all
             raise
         ray.train.report({"failed": runtime.failure(error, trial.folder)})
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from pneumoray.data.read import num_cores
 from pneumoray.distributed.resources import Resources
 from pneumoray.errors import ClusterError
 
@@ -26,24 +27,20 @@ _QUIET = {
 _TRAIN = {
     "RAY_TRAIN_V2_ENABLED": "1",
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
-    "RAY_TRAIN_ENABLE_STATE_TRACKING": "0",
     "RAY_TRAIN_METRICS_ENABLED": "0",
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
 }
 os.environ.update({key: os.environ.get(key, value) for key, value in (_QUIET | _TRAIN).items()})
 
-import grpc  # noqa: E402
 import ray  # noqa: E402
 from ray import tune  # noqa: E402
-from ray._private import ray_constants  # noqa: E402
-from ray._private.authentication import http_token_authentication  # noqa: E402
 
 OnEvent = Callable[[dict[str, Any]], None]
 _WANTS_TOKEN = (
     "the Ray cluster at {} wants a token: set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN "
     "(or RAY_AUTH_TOKEN_PATH) to the one that its head was started with"
 )
-_TRAINING_NICENESS = 10  # the driver and starting processes come first: see FACTS in the README
+_TRAINING_NICENESS = 10  # the driver and starting processes come first: see benchmarks/README.md
 
 
 @contextlib.contextmanager
@@ -61,7 +58,7 @@ def cluster(address: str | None, verbose: bool = False) -> Iterator[None]:
     if address not in ("local", "auto"):
         _knock(address)
     own: dict[str, Any] = (
-        {"include_dashboard": False, "num_cpus": os.cpu_count()} if address == "local" else {}
+        {"include_dashboard": False, "num_cpus": num_cores()} if address == "local" else {}
     )
     try:
         ray.init(
@@ -198,8 +195,8 @@ def _knock(address: str) -> None:
         )
     if not _listens(host, int(port)):
         raise ClusterError(
-            f"no Ray cluster answers at {address}: start one with cluster/start-head.sh, "
-            "or leave RAY_ADDRESS unset to train on this machine"
+            f"no Ray cluster answers at {address}: start one with 'ray start --head' (or "
+            "cluster/start-head.sh), or leave RAY_ADDRESS unset to train on this machine"
         )
     if address.startswith("ray://"):
         return
@@ -224,6 +221,8 @@ def _stay_on_loopback(port: int) -> None:
     Ray has already read here, is for the processes that we start.
     """
     if not _listens(ray.util.get_node_ip_address(), port):
+        from ray._private import ray_constants  # Ray has no public word for this
+
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
         ray_constants.ENABLE_RAY_CLUSTER = False
 
@@ -231,6 +230,11 @@ def _stay_on_loopback(port: int) -> None:
 def _refuses_token(address: str) -> bool:
     """Whether the head refuses our token: Ray itself asks 20 times, and then doesn't say why."""
     if os.environ.get("RAY_USE_TLS", "0") not in ("", "0"):
+        return False
+    try:  # what Ray itself uses; not public, so a later Ray may be without: then it does the asking
+        import grpc
+        from ray._private.authentication import http_token_authentication
+    except ImportError:
         return False
     headers = tuple(http_token_authentication.get_auth_headers_if_auth_enabled({}).items())
     with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:

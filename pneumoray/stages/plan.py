@@ -9,7 +9,7 @@ import torch
 
 from pneumoray.data.read import num_cores
 from pneumoray.distributed.resources import Resources
-from pneumoray.models import zoo
+from pneumoray.models import weights, zoo
 from pneumoray.stages import prepare
 from pneumoray.stages.prepare import OnEvent
 from pneumoray.study import Config, Race, Study, configurations
@@ -64,7 +64,9 @@ def dry_run(
     """Plan a study on this machine. Trains nothing and decodes nothing: two timed steps a backbone."""
     study = prepare.leave_out_missing(study, on_event)
     configs = configurations(study)
-    prepare.check_weights(configs)
+    for backbone, where in dict.fromkeys((c.backbone, c.weights) for c in configs):
+        if where not in ("none", "hub") and not weights.available(backbone, where):
+            on_event({"type": "note", "text": f"weights of {backbone} are not to be had here"})
     manifest, _ = prepare.list_images(study, data, images, open_workspace(workspace))
     outside_test = manifest.images["split"] != "test"
     num_val = round(int(outside_test.sum()) * study.val_fraction)
