@@ -287,9 +287,16 @@ def _inputs(model_input: Any) -> Sequence[bytes | np.ndarray]:
             )
         column = "image" if "image" in model_input else model_input.columns[0]
         model_input = model_input[column].tolist()
-    if isinstance(model_input, bytes | str):
+    if isinstance(model_input, bytes | str) or _is_one_image(model_input):
         model_input = [model_input]
     return [_input(value, position) for position, value in enumerate(model_input)]
+
+
+def _is_one_image(value: Any) -> bool:
+    """Whether an array is one image, (H, W) or (H, W, 3), and not N of them."""
+    if not isinstance(value, np.ndarray) or value.dtype == object:
+        return False
+    return value.ndim == 2 or (value.ndim == 3 and value.shape[2] == 3)
 
 
 def _input(value: Any, position: int) -> bytes | np.ndarray:

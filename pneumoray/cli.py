@@ -313,6 +313,8 @@ def audit(data, images, patient_rule, as_json):
 @_one_line_errors
 def pack(study, data, images, overrides, workspace):
     """Decode every image once, into the memory maps that trials read."""
+    from dataclasses import asdict
+
     from pneumoray import console
     from pneumoray import study as studies
     from pneumoray.stages import prepare
@@ -324,6 +326,8 @@ def pack(study, data, images, overrides, workspace):
         made = prepare.pack_images(
             chosen, studies.configurations(chosen), listed, place, on_event=progress
         )
+        for finding in made.findings:
+            progress({"type": "finding", **asdict(finding)})
     for one in made.packs.values():
         console.say(f"{one.path}: {one.manifest.images['split'].value_counts().to_dict()}")
 
@@ -338,10 +342,13 @@ def pack(study, data, images, overrides, workspace):
 )
 @click.option("--images", type=_FOLDER, help="What the paths in the table are relative to.")
 @click.option("--patient-rule", help="Regular expression: the patient in a file name.")
+@click.option(
+    "--own-code", is_flag=True, help="Import the module of a backbone named module:function."
+)
 @click.option("--save", type=_FOLDER, help="Write each image's probabilities to this CSV.")
 @json_option
 @_one_line_errors
-def evaluate(data, bundle, images, patient_rule, save, as_json):
+def evaluate(data, bundle, images, patient_rule, own_code, save, as_json):
     """Score a trained model on other labelled images, at its own threshold."""
     from pneumoray import console
     from pneumoray.data.folder import KERMANY_RULE
@@ -349,7 +356,13 @@ def evaluate(data, bundle, images, patient_rule, save, as_json):
 
     with console.Progress() as progress:
         report = run(
-            bundle, data, images, patient_rule or KERMANY_RULE, save=save, on_event=progress
+            bundle,
+            data,
+            images,
+            patient_rule or KERMANY_RULE,
+            save=save,
+            own_code=own_code,
+            on_event=progress,
         )
     if as_json:
         click.echo(json.dumps(report))

@@ -235,6 +235,9 @@ def scores(report: dict[str, Any]) -> None:
         title = {"auroc": "AUROC", "f1": "F1", "brier": "Brier"}.get(name, name)
         table.add_row(title, _with_interval(report, name), _with_interval(report["at_half"], name))
     _print(table)
+    if report["test_openings"]:
+        times = _times(report["test_openings"])
+        say(f"these are test images of the model's own study, which were opened {times} by now")
 
 
 def findings(found: Sequence["Finding"]) -> None:

@@ -60,12 +60,13 @@ class Predictions:
         """Read what `save` wrote. Raises WorkspaceError when the file is missing or damaged."""
         try:
             table = pd.read_csv(path, dtype=str, keep_default_na=False).astype({"label": "int64"})
+            columns = [name for name in table.columns if name.startswith(PROB)]
+            probs = table[columns].astype(np.float64).to_numpy()
         except (OSError, ValueError, KeyError) as error:
             raise WorkspaceError(f"predictions {path} can't be read: {error}; run again") from None
-        columns = [name for name in table.columns if name.startswith(PROB)]
         return cls(
             images=table.drop(columns=columns),
-            probs=table[columns].astype(np.float64).to_numpy(),
+            probs=probs,
             classes=tuple(name.removeprefix(PROB) for name in columns),
         )
 

@@ -25,7 +25,7 @@ LAYERS: list[set[str]] = [
     {"training", "bundle", "ensemble", "workspace"},
     {"distributed"},
     {"stages.prepare"},
-    {"stages.provenance", "stages.champion", "stages.recording", "stages.run"},
+    {"stages.provenance", "stages.champion", "stages.recording", "stages.opening", "stages.run"},
     {"stages.train", "stages.vote", "stages.plan", "stages.evaluate"},
     {"console"},
     {"cli"},

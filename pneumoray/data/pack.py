@@ -149,9 +149,8 @@ def _build(
     try:
         with os.fdopen(handle, "w+b") as draft:
             read, left_out = _fill_draft(manifest, settings, packs, draft, reads)
-        read = regroup(read)
         noticed = audit(read, left_out)
-        final = resplit(read)
+        final = resplit(regroup(read))
         pack_hash = _hash(final, settings)
         path = packs / pack_hash[:16]
         about = {"version": VERSION, "hash": pack_hash, "settings": asdict(settings)}

@@ -43,7 +43,8 @@ def resplit(
     A given test split stays as it is; without one, `test_fraction` of the images becomes it. A
     given validation split stays when it has MIN_VAL_IMAGES and MIN_VAL_IMAGES_PER_CLASS of each
     class, without the groups that also train; a smaller one is merged into train, and
-    `val_fraction` of the images outside the test split becomes the new one. Fractions are met per
+    the new one takes `val_fraction` of the images outside a given test split (of all images,
+    where none is given). Fractions are met per
     class as closely as whole groups allow. Groups are drawn by a hash of (seed, name), so a new
     patient moves few others.
     Raises DataError where a class has too few groups to be in every split.

@@ -24,7 +24,8 @@ def list_table(csv: Path, root: Path) -> tuple[Path, pd.DataFrame, list[Finding]
     """The rows of `csv` with id, path, label (a name), split, where it has it patient, and more."""
     table = _read(csv)
     findings = []
-    if clashes := [c for c in table.columns if c in OWN_COLUMNS and c not in KNOWN_COLUMNS]:
+    taken = {c for c in table.columns if c in OWN_COLUMNS or c.startswith("prob_")}
+    if clashes := [c for c in table.columns if c in taken and c not in KNOWN_COLUMNS]:
         table = table.rename(columns={name: f"table_{name}" for name in clashes})
         message = (
             f"columns {', '.join(clashes)} of the table are kept as table_..., the names are taken"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from pneumoray.data import split
 from pneumoray.data.read import num_cores
 from pneumoray.distributed.resources import Resources
 from pneumoray.models import weights, zoo
@@ -68,9 +69,8 @@ def dry_run(
         if where not in ("none", "hub") and not weights.available(backbone, where):
             on_event({"type": "note", "text": f"weights of {backbone} are not to be had here"})
     manifest, _ = prepare.list_images(study, data, images, open_workspace(workspace))
-    outside_test = manifest.images["split"] != "test"
-    num_val = round(int(outside_test.sum()) * study.val_fraction)
-    num_train = int(outside_test.sum()) - num_val
+    planned = split.resplit(manifest, study.val_fraction, study.test_fraction, study.split_seed)
+    num_train, num_val = len(planned.of_split("train")), len(planned.of_split("val"))
     has_gpu = torch.cuda.is_available() and resources.device != "cpu"
     slots = (
         max(1, int(torch.cuda.device_count() / resources.gpus_per_trial))

@@ -148,4 +148,4 @@ def audit_images(
     """Every Finding about a folder or table; reads each image once and keeps nothing."""
     manifest, findings = scan(data, images, patient_rule)
     read, unreadable = read_facts(manifest, on_event=on_event)
-    return audit(split.regroup(read), [*findings, *unreadable])
+    return audit(read, [*findings, *unreadable])

@@ -49,15 +49,18 @@ def versions() -> dict[str, str]:
 
 def _git_commit() -> str | None:
     """The commit of pneumoray's own checkout, with '-dirty' where it was changed."""
+    own = Path(__file__)
+    if _git("ls-files", "--error-unmatch", own.name, cwd=own.parent) is None:
+        return None  # installed somewhere in another project's checkout
+    return _git("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*", cwd=own.parent)
+
+
+def _git(*words: str, cwd: Path) -> str | None:
+    """What git says, or None where it says no or isn't there."""
     try:
         done = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            timeout=5,
-            check=False,
+            ["git", *words], cwd=cwd, capture_output=True, text=True, timeout=5, check=True
         )
-    except (OSError, subprocess.TimeoutExpired):
+    except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip() or None

@@ -41,8 +41,13 @@ def run_ids(folder: StudyFolder, settings: tracking.Settings) -> dict[str, str]:
 
 
 def _whole(folder: StudyFolder, settings: tracking.Settings) -> dict[str, Any]:
-    size = folder.journal.stat().st_size if folder.journal.exists() else 0
-    return {"tracking_uri": settings.tracking_uri, "journal_bytes": size}
+    """What the marker says when all of the journal is in this very database or server."""
+    database = Path(settings.tracking_uri.removeprefix("sqlite:///"))
+    return {
+        "tracking": artifact.digest(settings.tracking_uri),  # no password in a readable file
+        "database": database.stat().st_ino if database.is_file() else 0,
+        "journal_bytes": folder.journal.stat().st_size if folder.journal.exists() else 0,
+    }
 
 
 def _read(folder: StudyFolder) -> dict[str, Any]:

@@ -29,6 +29,7 @@ class Run:
     ) -> None:
         self.study, self.folder, self.on_event = study, folder, on_event
         self.journal = journal.Journal(folder.journal)
+        self.packs = {str(pack.path): pack.hash for pack in prepared.packs.values()}
         self.trials = [
             Trial(config, folder.trial(config.trial_id), prepared.pack_of(config).path)
             for config in configs
@@ -174,6 +175,7 @@ class Run:
             config=trial.config.model_dump(),
             folder=str(trial.folder),
             pack=str(trial.pack),
+            pack_hash=self.packs[str(trial.pack)],
         )
 
     def _note_epoch(self, trial_id: str, record: dict[str, Any]) -> None:

@@ -5,20 +5,19 @@ from pathlib import Path
 from typing import Any
 
 from pneumoray import artifact, bundle, checkpoint, tracking
-from pneumoray.data.pack import open_pack
 from pneumoray.distributed.resources import Resources
 from pneumoray.ensemble import Candidate, champions, soft_vote
 from pneumoray.evaluation import calibration, metrics
 from pneumoray.evaluation import report as reports
-from pneumoray.journal import Journal, latest, read
+from pneumoray.journal import Journal, latest
 from pneumoray.predictions import Predictions
 from pneumoray.stages import champion, recording
+from pneumoray.stages.opening import note_opening
 from pneumoray.stages.prepare import OnEvent
 from pneumoray.training.trial import Trial
-from pneumoray.workspace import StudyFolder, Workspace, open_workspace
+from pneumoray.workspace import StudyFolder, open_workspace
 
 RECORD = "ensemble.json"
-OPENINGS = "openings.jsonl"
 OperatingPoint = tuple[float, float | None]  # temperature, threshold
 
 
@@ -70,7 +69,10 @@ def ensemble(
                 counted: list[int] = []
 
                 def opening(pack: Path) -> None:
-                    counted.append(_note_opening(place, folder.name, name, members, pack))
+                    trials = [member.trial for member in members]
+                    about = {"study": folder.name, "ensemble": name, "members": trials}
+                    counted.append(note_opening(place, pack, **about))
+                    journal.append("opening", ensemble=name, number=counted[0])
 
                 wanted = resources or Resources()
                 tested = _test(folder, members, address, wanted, verbose, opening)
@@ -121,22 +123,6 @@ def _test(
         ]
         opening(trials[0].pack)
         return inference.score_all(trials, "test", resolved)
-
-
-def _note_opening(
-    workspace: Workspace, study: str, name: str, members: Sequence[Candidate], pack: Path
-) -> int:
-    """Write down that a test split is opened, before it is; return how often that was done.
-
-    The count is the workspace's and goes by the test images, so neither another study on the same
-    images nor a fresh start of this one hides an opening.
-    """
-    images = open_pack(pack).manifest.of_split("test")
-    split = artifact.digest(sorted(images["sha256"]))
-    openings = Journal(workspace.root / OPENINGS)
-    trials = [member.trial for member in members]
-    openings.append("opening", test=split, study=study, ensemble=name, members=trials)
-    return sum(opening["test"] == split for opening in read(openings.path))
 
 
 def _report(

@@ -82,15 +82,15 @@ class Writer:
         self.runs.metrics(run_id, _metrics(values, record))
         names = ("outcome", "reason", "weights_source")
         self.runs.tag(run_id, {name: record.get(name) for name in names})
+        self.runs.close(run_id, record["status"], _milliseconds(record))  # before what may fail
         if record.get("folder"):
             folder = Path(record["folder"])
             tables = sorted(folder.glob("epoch-*/val_predictions.csv"))[-1:]
             for path in (folder / "curves.png", folder / "confusion.png", *tables):
                 self.runs.file(run_id, path.name, path)
-        self.runs.close(run_id, record["status"], _milliseconds(record))
 
     def _model(self, record: Record) -> None:
-        registry.check_bundle(Path(record["bundle"]), record["trial"])
+        registry.check_bundle(Path(record["bundle"]), record.get("origin", {}))
         tags = {"trial": record["trial"]}
         self._register(record, self._run_of(record), record.get("family"), tags)
 
@@ -113,11 +113,11 @@ class Writer:
         for member in report["members"]:
             values |= {f"{member['name']}/{key}": value for key, value in _scores(member).items()}
         self.runs.metrics(run_id, _metrics(values, record, step=record["openings"]))
+        self.runs.close(run_id, "FINISHED", time)  # before what may fail
         self.runs.client.log_dict(run_id, report, "report.json")
         for name, path in record.get("files", {}).items():
             self.runs.file(run_id, name, Path(path))
         self._register(record, run_id, "ensemble", {"members": members})
-        self.runs.close(run_id, "FINISHED", time)
 
     def _register(
         self, record: Record, run_id: str, family: str | None, tags: dict[str, str]
@@ -132,6 +132,7 @@ class Writer:
             run_id=run_id,
             tags=tags,
             promote=bool(record.get("promote")),
+            time=_milliseconds(record),
         )
         registry.register(self.runs.client, entry)
 
@@ -156,7 +157,7 @@ class Writer:
         return (
             first
             if path.name == Path(first["path"]).name
-            else first | {"path": str(path), "hash": path.name}
+            else first | {"path": str(path), "hash": record.get("pack_hash", path.name)}
         )
 
 

@@ -44,6 +44,7 @@ class Entry:
     run_id: str
     tags: dict[str, str]  # val_auroc and val_digest among them decide on the alias
     promote: bool = False
+    time: int = 0  # of the record that asks, in milliseconds: the same one is heeded once
 
 
 def register(client: MlflowClient, entry: Entry) -> ModelVersion:
@@ -70,12 +71,13 @@ def register(client: MlflowClient, entry: Entry) -> ModelVersion:
             model_id=model.model_id,
             tags=entry.tags | {BUNDLE: digest},
         )
-    if DECIDED not in version.tags or (entry.promote and version.tags[DECIDED] != "promoted"):
+    decided = version.tags.get(DECIDED, "")
+    if not decided or (entry.promote and decided != f"promoted {entry.time}"):
         champion = _champion(client, entry.name)
         wins = entry.promote or champion is None or _better(entry.tags, champion.tags)
         if wins:
             client.set_registered_model_alias(entry.name, ALIAS, version.version)
-        decision = "promoted" if entry.promote else "champion" if wins else "no"
+        decision = f"promoted {entry.time}" if entry.promote else "champion" if wins else "no"
         client.set_model_version_tag(entry.name, version.version, DECIDED, decision)
     return version
 
@@ -148,10 +150,8 @@ def _pinned(name: str) -> str:
     return f"{name}=={metadata.version(name).partition('+')[0]}"
 
 
-def check_bundle(folder: Path, trial: str) -> None:
-    """Raise WorkspaceError unless the bundle in `folder` is there, and still that of `trial`."""
-    origin = artifact.read_json(folder / "bundle.json").get("info", {}).get("origin", {})
-    if origin.get("trial", trial) != trial:
-        raise WorkspaceError(
-            f"bundle {folder} is of trial {origin['trial']} by now, no longer of {trial}"
-        )
+def check_bundle(folder: Path, origin: dict[str, Any]) -> None:
+    """Raise WorkspaceError unless the bundle in `folder` is there, and still that of `origin`."""
+    found = artifact.read_json(folder / "bundle.json").get("info", {}).get("origin", origin)
+    if found != origin:
+        raise WorkspaceError(f"bundle {folder} is of {found} by now, no longer of {origin}")

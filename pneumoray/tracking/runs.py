@@ -14,6 +14,7 @@ import pandas as pd
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
 
+from pneumoray import artifact
 from pneumoray.predictions import Predictions
 from pneumoray.tracking.settings import Settings
 
@@ -38,7 +39,7 @@ class Runs:
 
     def __init__(self, settings: Settings, journal_id: str, place: Path, study: str) -> None:
         self.settings, self.journal_id, self.study = settings, journal_id, study
-        self.place = f"{socket.gethostname()}:{place}"
+        self.place = artifact.digest([socket.gethostname(), str(place)])[:16]
         self.client = connect(settings)
         self.experiment_id = self._experiment()
         self._ids: dict[str, str] = {}

@@ -1,0 +1,41 @@
+"""Openings of a test split: written down before it is read, and counted for good."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from pneumoray import artifact
+from pneumoray.data.pack import open_pack
+from pneumoray.journal import Journal, read
+from pneumoray.workspace import Workspace
+
+FILE = "openings.jsonl"
+
+
+def note_opening(workspace: Workspace, pack: Path, **about: object) -> int:
+    """Write down that the test split of a Pack is opened; return how often that was done.
+
+    The count is the workspace's and goes by the test images, so neither another study on the same
+    images nor a fresh start of one hides an opening.
+    """
+    split = artifact.digest(sorted(open_pack(pack).manifest.of_split("test")["sha256"]))
+    with artifact.lock(workspace.root / f".{FILE}.lock"):
+        openings = Journal(workspace.root / FILE)
+        openings.append("opening", test=split, **about)
+        return sum(opening["test"] == split for opening in read(openings.path))
+
+
+def note_if_test(bundle: Path, sha256s: Iterable[str]) -> int | None:
+    """Note an opening where a bundle is scored on images of its own study's test split.
+
+    A bundle outside a workspace can't know. Returns the count of openings, or None for none.
+    """
+    folder = next((p for p in bundle.absolute().parents if p.parent.name == "studies"), None)
+    if folder is None:
+        return None
+    workspace = Workspace(folder.parents[1])
+    scored = set(sha256s)
+    for pack_hash in workspace.study(folder.name).identity()["packs"].values():
+        pack = workspace.packs / pack_hash[:16]
+        if scored & set(open_pack(pack).manifest.of_split("test")["sha256"]):
+            return note_opening(workspace, pack, study=folder.name, evaluated=str(bundle))
+    return None
