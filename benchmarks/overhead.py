@@ -26,7 +26,7 @@ from typing import Any
 
 GOALS = {"to the first step": 15, "per race trial": 2, "per final run": 10}
 LEARNING_RATES = [1e-3, 7e-4, 5e-4, 3e-4]
-NICENESS = 10  # what pneumoray gives its trials
+NICENESS = 15  # what Ray gives its workers
 
 
 def main() -> None:

@@ -36,7 +36,7 @@ from PIL import Image
 SHARED = Path(os.environ.get("PNEUMORAY_SHARED", Path(__file__).parents[1] / "../shared"))
 BATCH_SIZE = 32
 ORIGINAL_SIZE = (1320, 992)  # of the original X-rays
-NICENESS = 10  # what pneumoray gives its trials
+NICENESS = 15  # what Ray gives its workers
 WARM_UP_STEPS = 5
 
 

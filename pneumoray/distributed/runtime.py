@@ -40,7 +40,6 @@ _WANTS_TOKEN = (
     "the Ray cluster at {} wants a token: set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN "
     "(or RAY_AUTH_TOKEN_PATH) to the one that its head was started with"
 )
-_TRAINING_NICENESS = 10  # the driver and starting processes come first: see benchmarks/README.md
 
 
 @contextlib.contextmanager
@@ -107,18 +106,16 @@ def slots(resources: Resources) -> int:
 
 
 def settle_worker(threads: int | None) -> None:
-    """Make this process a good neighbour: its share of threads, and a low priority.
+    """Give this worker its share of threads, in the thread that trains.
 
-    Training with as many threads as a trial has cores is faster than sharing all cores, and keeps
-    results independent of how many trials run. Low priority lets new processes start quickly while
-    others train.
+    Trials of one thread each are faster together than one on all cores, and results don't depend
+    on how many run. Ray has lowered the priority of its workers by itself (RAY_worker_niceness),
+    so new processes start quickly while others train.
     """
     import torch
 
     if threads:
         torch.set_num_threads(threads)
-    with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, 0, _TRAINING_NICENESS)
 
 
 def failure(error: BaseException, folder: Path) -> str:
