@@ -9,7 +9,7 @@ die() {
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 ray=$(command -v ray || echo "$here/../.venv/bin/ray")
 token_file=${RAY_AUTH_TOKEN_PATH:-$HOME/.ray/auth_token}
-nodes=$(dirname "$token_file")/nodes # one log per node that was started here, named by its process
+nodes=$(dirname "$token_file")/nodes/$(hostname) # homes may be shared; one log per node that was started here, named by its process
 
 # Jobs are looked for beside ray, so that 'pneumoray' is found without activating anything.
 PATH=$(dirname "$ray"):$PATH

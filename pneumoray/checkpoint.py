@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from pneumoray import artifact
+from pneumoray.errors import WorkspaceError
 from pneumoray.predictions import Predictions
 
 _BEST = ("best.safetensors", "val_predictions.csv")
@@ -88,10 +89,16 @@ def newest(trial_folder: Path) -> Path | None:
 
 def read_state(trial_folder: Path) -> State:
     """The state in the newest checkpoint; an empty State before the first epoch's end."""
-    folder = newest(trial_folder)
-    if folder is None:
-        return State()
-    values = artifact.read_json(folder / "state.json")
+    while True:
+        folder = newest(trial_folder)
+        if folder is None:
+            return State()
+        try:
+            values = artifact.read_json(folder / "state.json")
+            break
+        except WorkspaceError:
+            if newest(trial_folder) == folder:  # else the next checkpoint has just replaced it
+                raise
     records = tuple(EpochRecord(**record) for record in values.pop("records"))
     values |= {"mean": tuple(values["mean"]), "std": tuple(values["std"])}
     return State(records=records, **values)

@@ -38,9 +38,7 @@ def _one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
             if error.errno not in _USERS_TO_MEND:
                 raise
             place = f" {error.filename}" if error.filename else ""
-            _fail(
-                f"can't write{place}: {error.strerror}; free some space, or name another --workspace"
-            )
+            _fail(f"can't read or write{place}: {error.strerror}; mend that, or name another place")
         except KeyboardInterrupt:
             _fail("stopped; the same command goes on from here", _EXIT_INTERRUPTED)
 
@@ -121,6 +119,9 @@ class _OneLineGroup(click.Group):
     def main(self, *args: Any, **extra: Any) -> Any:
         try:
             return super().main(*args, **(extra | {"standalone_mode": False}))
+        except click.exceptions.NoArgsIsHelpError as error:
+            click.echo(error.format_message())
+            sys.exit(error.exit_code)
         except click.UsageError as error:
             command = error.ctx.command_path if error.ctx else "pneumoray"
             message = " ".join(error.format_message().split())

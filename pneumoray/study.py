@@ -213,7 +213,13 @@ def configurations(study: Study) -> list[Config]:
         if "backbone" not in own:
             raise StudyError(f"backbones entry {entry} names no backbone: add 'backbone: resnet18'")
         names.check_backbone(str(own["backbone"]))
-        for axes in grids if isinstance(grids, list) else [grids]:
+        tables = grids if isinstance(grids, list) else [grids]
+        if not tables or not all(isinstance(axes, dict) for axes in tables):
+            raise StudyError(
+                f"grid of {own['backbone']} is {grids!r}: write a table of axes, as "
+                "{lr: [1e-3, 1e-4]}, or a list of such tables"
+            )
+        for axes in tables:
             for point in _product(axes):
                 config = _validated(Config, base | own | point, f"backbone {own['backbone']}")
                 if study.rungs and study.rungs[-1] >= config.epochs:

@@ -87,9 +87,11 @@ class StudyFolder:
             **marks,
             "study": study.fingerprint(),
         }
-        if record.exists() and fresh:
-            shutil.rmtree(self.path)
-        if record.exists():
+        if fresh and self.path.exists():  # out of the way in one step: a kill leaves no half
+            aside = self.path.with_name(f".{self.name}.tmp-{os.getpid()}")
+            os.replace(self.path, aside)
+            shutil.rmtree(aside)
+        if record.exists() and journal.latest(self.journal, "trial", "trial"):
             old = self.identity()
             before, now = ({**one["study"], **one, "study": None} for one in (old, new))
             changed = [key for key in now if before.get(key) != now[key]]
@@ -157,6 +159,8 @@ class StudyFolder:
                 return False
         except filelock.Timeout:
             return True
+        except PermissionError:  # a workspace that we may only read
+            return False
 
     def _guard(self) -> filelock.BaseFileLock:
         return artifact.lock(self.path.parent / f".{self.name}.lock")

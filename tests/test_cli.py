@@ -286,7 +286,12 @@ def test_every_command_says_what_it_does(command):
 def test_studies_lists_what_is_shipped():
     result = invoke("studies")
     assert result.exit_code == 0
-    assert [line.split()[0] for line in result.stdout.splitlines()] == ["demo", "xray", "xray-64"]
+    assert [line.split()[0] for line in result.stdout.splitlines()] == [
+        "demo",
+        "xray",
+        "xray-64",
+        "zoo",
+    ]
 
 
 def test_studies_needs_no_torch():

@@ -39,6 +39,7 @@ def run_final(
         "per_worker": resources.per_worker(),
         "threads": resources.cpus_per_trial,
         "scratch": str(scratch),
+        "environment": runtime.driver_environment(),
     }
     jobs: dict[str, dict[str, Any]] = {trial.id: {"trial": trial, **common} for trial in trials}
     slots = max(1, runtime.slots(resources) // workers)
@@ -54,7 +55,7 @@ def _coordinate(config: dict[str, Any], jobs: dict[str, dict[str, Any]]) -> None
     callbacks: list[Any] = [TuneReportCallback()]
     trainer = ray.train.torch.TorchTrainer(
         _train_in_worker,
-        train_loop_config={"trial": trial, "threads": job["threads"]},
+        train_loop_config=job,
         scaling_config=ray.train.ScalingConfig(
             num_workers=trial.config.workers,
             use_gpu=trial.device == "cuda",
@@ -64,12 +65,13 @@ def _coordinate(config: dict[str, Any], jobs: dict[str, dict[str, Any]]) -> None
             name=f"{tune.get_context().get_experiment_name()}-{trial.id}",
             storage_path=job["scratch"],
             callbacks=callbacks,
+            failure_config=ray.train.FailureConfig(max_failures=race.RETRIES),
         ),
     )
     try:
         trainer.fit()
     except Exception as error:
-        tune.report({"failed": runtime.failure(error, trial.folder)})
+        tune.report(runtime.failure(error, trial.folder))
 
 
 def _train_in_worker(config: dict[str, Any]) -> None:
@@ -78,7 +80,7 @@ def _train_in_worker(config: dict[str, Any]) -> None:
     size = context.get_world_size()
     team = Team(context.get_world_rank(), size, _wrap, _share) if size > 1 else Team()
     try:
-        runtime.settle_worker(config["threads"])
+        runtime.settle_worker(config["threads"], config["environment"])
         device = str(ray.train.torch.get_device()) if trial.device == "cuda" else trial.device
         pack = open_pack(trial.pack)
         for record in train(trial.config, pack, trial.folder, device=device, team=team):
@@ -86,7 +88,7 @@ def _train_in_worker(config: dict[str, Any]) -> None:
     except Exception as error:
         if size > 1:  # the others wait for this rank: Ray Train ends them all
             raise
-        ray.train.report({"failed": runtime.failure(error, trial.folder)})
+        ray.train.report(runtime.failure(error, trial.folder))
 
 
 def _wrap(model: torch.nn.Module) -> torch.nn.Module:

@@ -15,6 +15,8 @@ from pneumoray.distributed.resources import Resources
 from pneumoray.distributed.runtime import OnEvent, Relay
 from pneumoray.training.trial import Trial, train
 
+RETRIES = 2  # of a trial whose process or node died: it goes on from its checkpoint
+
 
 def run_rung(
     trials: Sequence[Trial],
@@ -28,7 +30,11 @@ def run_rung(
     Returns {failed id: reason}: the others go on. `scratch` is a folder all nodes share.
     """
     relay = Relay("race", on_event)
-    common = {"until": until, "threads": resources.cpus_per_trial}
+    common = {
+        "until": until,
+        "threads": resources.cpus_per_trial,
+        "environment": runtime.driver_environment(),
+    }
     run(
         _train_in_actor,
         {trial.id: {"trial": trial, **common} for trial in trials},
@@ -63,7 +69,7 @@ def run(
             storage_path=str(scratch),
             callbacks=[relay],
             verbose=0,
-            failure_config=tune.FailureConfig(max_failures=0),
+            failure_config=tune.FailureConfig(max_failures=RETRIES),
         ),
     )
     try:
@@ -82,11 +88,11 @@ def _train_in_actor(config: dict[str, Any], jobs: dict[str, dict[str, Any]]) -> 
     job = jobs[config["trial"]]
     trial: Trial = job["trial"]
     try:
-        runtime.settle_worker(job["threads"])
+        runtime.settle_worker(job["threads"], job["environment"])
         pack = open_pack(trial.pack)
         for record in train(
             trial.config, pack, trial.folder, until=job["until"], device=trial.device
         ):
             tune.report({"record": asdict(record)})
     except Exception as error:
-        tune.report({"failed": runtime.failure(error, trial.folder)})
+        tune.report(runtime.failure(error, trial.folder))

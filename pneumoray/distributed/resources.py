@@ -1,7 +1,11 @@
 """What a trial takes of a machine, and where it runs. Needs no ray."""
 
 import os
+import secrets
+import sys
 from dataclasses import dataclass
+
+_TOKEN = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 
 
 @dataclass(frozen=True)
@@ -21,3 +25,14 @@ class Resources:
 def is_remote(address: str | None) -> bool:
     """Whether `address`, or RAY_ADDRESS, names a running cluster."""
     return (address or os.environ.get("RAY_ADDRESS") or "local") != "local"
+
+
+def keep_token_private(address: str | None) -> None:
+    """Give a cluster that starts here a token for itself alone. Call it before Ray is imported.
+
+    Without one, Ray would make a token in the home folder, and turn authentication on for every
+    cluster to come. Where Ray is imported already, or a token is named, nothing is changed.
+    """
+    named = any(name in os.environ for name in _TOKEN)
+    if not (is_remote(address) or named or "ray" in sys.modules):
+        os.environ.update({"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)})

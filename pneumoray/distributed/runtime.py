@@ -7,12 +7,14 @@ import signal
 import socket
 import traceback
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pneumoray.data.read import num_cores
 from pneumoray.distributed.resources import Resources
 from pneumoray.errors import ClusterError
+from pneumoray.models.weights import FOLDER_VARIABLE
 
 # Ray reads these when it is imported or when its processes start.
 _QUIET = {
@@ -36,6 +38,7 @@ import ray  # noqa: E402
 from ray import tune  # noqa: E402
 
 OnEvent = Callable[[dict[str, Any]], None]
+_MANY = 1000  # trials at once, where the cluster grows to what is asked for
 _WANTS_TOKEN = (
     "the Ray cluster at {} wants a token: set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN "
     "(or RAY_AUTH_TOKEN_PATH) to the one that its head was started with"
@@ -81,32 +84,41 @@ def cluster(address: str | None, verbose: bool = False) -> Iterator[None]:
 
 
 def resolve(resources: Resources, workers: int) -> Resources:
-    """Choose the device of `auto`, and refuse a trial that no node of a fixed cluster could hold."""
-    total = ray.cluster_resources()
+    """Choose the device of `auto`, and refuse a trial that a cluster of fixed size can't hold."""
     device = resources.device
     if device == "auto":
-        device = "cuda" if total.get("GPU", 0) else "cpu"
-    chosen = Resources(
-        device, resources.cpus_per_trial, resources.gpus_per_trial, resources.max_concurrent
-    )
-    for kind, amount in chosen.per_worker().items():
-        if amount * workers > total.get(kind, 0) and not _scales():
-            raise ClusterError(
-                f"{workers} workers need {amount * workers:g} {kind}, and the cluster has "
-                f"{total.get(kind, 0):g}; lower --workers, or add nodes"
-            )
+        device = "cuda" if ray.cluster_resources().get("GPU", 0) else "cpu"
+    chosen = replace(resources, device=device)
+    places = _places(chosen)
+    if places < workers and not _scales():
+        each = " and ".join(f"{amount:g} {kind}" for kind, amount in chosen.per_worker().items())
+        raise ClusterError(
+            f"a trial needs {workers} workers of {each}, and the cluster has room for {places}; lower "
+            "--workers or what each takes, or add nodes"
+        )
     return chosen
 
 
 def slots(resources: Resources) -> int:
-    """How many trials run side by side now."""
-    total = ray.cluster_resources()
-    fitting = min(int(total.get(kind, 0) / n) for kind, n in resources.per_worker().items() if n)
-    return max(1, min(fitting, resources.max_concurrent or fitting))
+    """How many workers run side by side: as many as fit, or as are allowed where nodes come and go."""
+    if _scales():
+        return resources.max_concurrent or _MANY
+    places = max(1, _places(resources))
+    return min(places, resources.max_concurrent or places)
 
 
-def settle_worker(threads: int | None) -> None:
-    """Give this worker its share of threads, in the thread that trains.
+def _places(resources: Resources) -> int:
+    """How many workers the present nodes hold, none of them split over two."""
+    per_worker = resources.per_worker()
+    return sum(
+        min(int(node["Resources"].get(kind, 0) / amount) for kind, amount in per_worker.items())
+        for node in ray.nodes()
+        if node["Alive"]
+    )
+
+
+def settle_worker(threads: int, environment: dict[str, str] | None = None) -> None:
+    """Give this worker its share of threads, in the thread that trains, and the driver's words.
 
     Trials of one thread each are faster together than one on all cores, and results don't depend
     on how many run. Ray has lowered the priority of its workers by itself (RAY_worker_niceness),
@@ -114,16 +126,29 @@ def settle_worker(threads: int | None) -> None:
     """
     import torch
 
-    if threads:
-        torch.set_num_threads(threads)
+    torch.set_num_threads(threads)
+    os.environ.update(environment or {})
 
 
-def failure(error: BaseException, folder: Path) -> str:
-    """One line that names an error; its traceback is kept in the trial's folder as error.txt."""
+def driver_environment() -> dict[str, str]:
+    """What workers must know of the driver's environment: those of a running cluster have their own."""
+    folder = os.environ.get(FOLDER_VARIABLE)
+    return {FOLDER_VARIABLE: str(Path(folder).expanduser().absolute())} if folder else {}
+
+
+def failure(error: BaseException, folder: Path) -> dict[str, Any]:
+    """A report of an error in one line; its traceback is kept in the trial's folder as error.txt.
+
+    `diverged` says that training again would end the same way.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "error.txt").write_text("".join(traceback.format_exception(error)))
-    kind = "" if isinstance(error, FloatingPointError) else f"{type(error).__name__}: "
-    return kind + (" ".join(str(error).split()) or "no message")[:300]
+    diverged = isinstance(error, FloatingPointError)
+    text = " ".join(str(error).split()) or "no message"
+    return {
+        "failed": (text if diverged else f"{type(error).__name__}: {text}")[:300],
+        "diverged": diverged,
+    }
 
 
 class Relay(tune.Callback):
@@ -142,7 +167,7 @@ class Relay(tune.Callback):
 
     def on_trial_result(self, iteration, trials, trial, result, **info) -> None:
         if "failed" in result:
-            self._fail(trial, result["failed"])
+            self._fail(trial, result["failed"], result["diverged"])
         elif "record" in result:
             self.on_event(
                 {
@@ -160,12 +185,11 @@ class Relay(tune.Callback):
     def on_trial_error(self, iteration, trials, trial, **info) -> None:
         self._fail(trial, _died(trial))
 
-    def _fail(self, trial, reason: str) -> None:
+    def _fail(self, trial, reason: str, diverged: bool = False) -> None:
         if _id(trial) not in self.failed:
             self.failed[_id(trial)] = reason
-            self.on_event(
-                {"type": "failed", "trial": _id(trial), "stage": self.stage, "reason": reason}
-            )
+            about = {"reason": reason, "diverged": diverged}
+            self.on_event({"type": "failed", "trial": _id(trial), "stage": self.stage} | about)
 
 
 def _id(tune_trial: Any) -> str:
@@ -179,8 +203,8 @@ def _died(trial: Any) -> str:
 
 
 def _scales() -> bool:
-    """Whether the cluster starts nodes when asked: then its present size says nothing."""
-    return bool(os.environ.get("RAY_AUTOSCALER") or os.environ.get("KUBERAY_GEN_RAY_START_CMD"))
+    """Whether the cluster starts nodes when asked (KubeRay): then its present size says nothing."""
+    return "KUBERAY_GEN_RAY_START_CMD" in os.environ
 
 
 def _knock(address: str) -> None:

@@ -29,13 +29,16 @@ def note_if_test(bundle: Path, sha256s: Iterable[str]) -> int | None:
 
     A bundle outside a workspace can't know. Returns the count of openings, or None for none.
     """
-    folder = next((p for p in bundle.absolute().parents if p.parent.name == "studies"), None)
+    above = bundle.absolute().parents
+    folder = next(
+        (p for p in above if p.parent.name == "studies" and (p / "study.json").exists()), None
+    )
     if folder is None:
         return None
     workspace = Workspace(folder.parents[1])
     scored = set(sha256s)
     for pack_hash in workspace.study(folder.name).identity()["packs"].values():
         pack = workspace.packs / pack_hash[:16]
-        if scored & set(open_pack(pack).manifest.of_split("test")["sha256"]):
+        if pack.exists() and scored & set(open_pack(pack).manifest.of_split("test")["sha256"]):
             return note_opening(workspace, pack, study=folder.name, evaluated=str(bundle))
     return None

@@ -42,6 +42,7 @@ class Plan:
     configs: list[Config]
     backbones: list[BackbonePlan]
     num_images: int
+    pack_mib: float
     slots: int
     device: str
 
@@ -51,7 +52,7 @@ class Plan:
 
     @property
     def disk_mib(self) -> float:
-        return sum(plan.disk_mib for plan in self.backbones)
+        return self.pack_mib + sum(plan.disk_mib for plan in self.backbones)
 
 
 def dry_run(
@@ -98,7 +99,9 @@ def dry_run(
                 len(own) * _STATES_KEPT * parameters * 4 / 2**20,
             )
         )
-    return Plan(study.name, configs, plans, num_train, slots, device)
+    settings = {prepare.settings_of(config) for config in configs}
+    pack_mib = sum(one.num_bytes for one in settings) * len(manifest.images) / 2**20
+    return Plan(study.name, configs, plans, num_train, pack_mib, slots, device)
 
 
 def num_epochs(study: Study, configs: Sequence[Config]) -> int:

@@ -34,9 +34,10 @@ class Run:
             Trial(config, folder.trial(config.trial_id), prepared.pack_of(config).path)
             for config in configs
         ]
-        self.failed: dict[str, str] = {}
         self._open: set[str] = set()  # begun in this attempt, not ended
         self._ended = journal.latest(folder.journal, "end", "trial")
+        # what diverged would diverge again; what failed otherwise is tried once more
+        self.failed = {id: end["reason"] for id, end in self._ended.items() if end.get("diverged")}
         for trial in self.trials:  # what was trained when the driver died and no one wrote it down
             for record in checkpoint.read_state(trial.folder).records:
                 self._note_epoch(trial.id, asdict(record))
@@ -58,12 +59,19 @@ class Run:
                 self._train_round(stage, todo, until, resources)
             kept = self._survivors(alive, until)
             for trial in alive:
-                if trial not in kept and trial.id not in self.failed:
+                if (
+                    trial not in kept
+                    and trial.id not in self.failed
+                    and not self._is_trained(trial)
+                ):
                     self._end(trial, "FINISHED", "cut")
             alive = kept
         for trial in alive:  # most have ended by now; not one whose driver died at that moment
             self._end(trial, "FINISHED", "trained")
         shutil.rmtree(self.folder.scratch, ignore_errors=True)
+
+    def _is_trained(self, trial: Trial) -> bool:
+        return ended(trial.config, checkpoint.read_state(trial.folder), trial.config.epochs)
 
     def _train_round(
         self, stage: str, todo: Sequence[Trial], until: int | None, resources: Resources
@@ -97,8 +105,11 @@ class Run:
 
     def _rounds(self) -> list[tuple[str, int | None]]:
         """(stage, epoch up to which it trains); None is the whole budget."""
-        if self.study.race == "full":
-            return [("race", None)]
+        if (
+            self.study.race == "full"
+        ):  # several workers a trial are Ray Train's, that is the final's
+            several = any(trial.config.workers > 1 for trial in self.trials)
+            return [("final" if several else "race", None)]
         return [*(("race", rung) for rung in self.study.rungs), ("final", None)]
 
     def _todo(self, alive: Sequence[Trial], until: int | None) -> list[Trial]:
@@ -156,7 +167,7 @@ class Run:
                 self._note_epoch(trial.id, event["record"])
             elif event["type"] == "failed":
                 self.failed[trial.id] = event["reason"]
-                self._end(trial, "FAILED", "failed", event["reason"])
+                self._end(trial, "FAILED", "failed", event["reason"], event["diverged"])
             elif event["type"] == "done" and until is None:
                 self._end(trial, "FINISHED", "trained")
             self.on_event(event)
@@ -175,13 +186,21 @@ class Run:
             config=trial.config.model_dump(),
             folder=str(trial.folder),
             pack=str(trial.pack),
+            device=trial.device,
             pack_hash=self.packs[str(trial.pack)],
         )
 
     def _note_epoch(self, trial_id: str, record: dict[str, Any]) -> None:
         self.journal.append("epoch", trial=trial_id, epoch=record["epoch"], record=record)
 
-    def _end(self, trial: Trial, status: str, outcome: str, reason: str | None = None) -> None:
+    def _end(
+        self,
+        trial: Trial,
+        status: str,
+        outcome: str,
+        reason: str | None = None,
+        diverged: bool = False,
+    ) -> None:
         if trial.id not in self._open and self._ended.get(trial.id, {}).get("outcome") == outcome:
             return
         self._open.discard(trial.id)
@@ -195,6 +214,7 @@ class Run:
             status=status,
             outcome=outcome,
             reason=reason,
+            diverged=diverged,
             best=asdict(state.best) if state.best else None,
             time_seconds=state.seconds,
             parameters_total=state.parameters_total,

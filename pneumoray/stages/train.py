@@ -5,9 +5,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pneumoray import tracking
+from pneumoray import checkpoint, tracking
 from pneumoray.data.read import map_threads
-from pneumoray.distributed.resources import Resources, is_remote
+from pneumoray.distributed.resources import Resources, is_remote, keep_token_private
 from pneumoray.errors import StudyError
 from pneumoray.stages import champion, prepare, provenance, recording
 from pneumoray.stages.prepare import OnEvent
@@ -43,12 +43,14 @@ def train_all(
     study = read_study(study) if isinstance(study, str) else study
     study = prepare.leave_out_missing(study, on_event)
     configs = configurations(study)
-    prepare.check_weights(configs)
     settings = tracking.find_settings(_path(mlflow), place.root, study.name == "demo")
     tracking.check(settings)
     listed = prepare.list_images(study, _path(data), _path(images), place)
     prepare.check_patients(listed[0], no_patients)
     folder = place.study(study.name)
+    prepare.check_weights(
+        [c for c in configs if fresh or checkpoint.newest(folder.trial(c.trial_id)) is None]
+    )
 
     remote = is_remote(address)
     with contextlib.ExitStack() as stack:
@@ -78,6 +80,7 @@ def train_all(
 
 def _connect(stack: contextlib.ExitStack, address: str | None, verbose: bool) -> Any:
     """Join or start Ray for as long as `stack` lasts, and return what maps packing over it."""
+    keep_token_private(address)
     from pneumoray.distributed import packing, runtime  # Ray loads only where there is work
 
     stack.enter_context(runtime.cluster(address, verbose))

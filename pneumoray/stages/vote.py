@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pneumoray import artifact, bundle, checkpoint, tracking
-from pneumoray.distributed.resources import Resources
+from pneumoray.distributed.resources import Resources, keep_token_private
 from pneumoray.ensemble import Candidate, champions, soft_vote
 from pneumoray.evaluation import calibration, metrics
 from pneumoray.evaluation import report as reports
@@ -106,6 +106,7 @@ def _test(
     opening: Callable[[Path], None],
 ) -> list[Predictions]:
     """Predictions of the members on test; `opening` is called with the Pack just before it is read."""
+    keep_token_private(address)
     from pneumoray.distributed import inference, runtime  # Ray loads only where there is work
 
     begun = latest(folder.journal, "trial", "trial")

@@ -70,7 +70,8 @@ class Writer:
         self.runs.open(run_id)
         self.runs.params(run_id, record["config"])
         pack = self._pack_of(record)
-        tags = {key: record[key] for key in ("stage", "family", "backbone")}
+        keys = ("stage", "family", "backbone", "device")
+        tags: dict[str, Any] = {key: record[key] for key in keys if key in record}
         tags |= {"kind": "trial", "outcome": "running", "pack": pack["hash"]}
         self.runs.tag(run_id, self._tags() | tags)
         self.runs.dataset(run_id, pack, "train")

@@ -99,8 +99,10 @@ def train(
         return
     if team.rank == 0:
         artifact.sweep_drafts(folder)  # a checkpoint that a killed worker was writing
-    model, pretrained = build_model(config, len(pack.manifest.classes))
-    mean, std = normalization(config, pack, pretrained)
+    # a checkpoint holds the weights already: going on needs no hub
+    first = config.model_copy(update={"weights": "none"}) if state.epoch else config
+    model, pretrained = build_model(first, len(pack.manifest.classes))
+    mean, std = (state.mean, state.std) if state.epoch else normalization(config, pack, pretrained)
     model.to(device)
     rows = pack.rows("train")
     train_batches = TrainBatches(
