@@ -289,7 +289,11 @@ def test_killed_and_resumed_gives_the_same_weights_bit_for_bit(job, trained):
     finally:
         process.send_signal(signal.SIGKILL)
         process.communicate()
+    begun = {row["trial"]: row["run_id"] for row in leaderboard(job) if row["run_id"]}
     job.train()
+    epochs = [(r["trial"], r["epoch"]) for r in journal.read(log) if r["type"] == "epoch"]
+    assert len(epochs) == len(set(epochs)) == 3 + 1 + 3
+    assert begun.items() <= {row["trial"]: row["run_id"] for row in leaderboard(job)}.items()
     for row in leaderboard(job):
         mine, theirs = (
             safetensors.torch.load_file(
