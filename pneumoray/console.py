@@ -33,7 +33,7 @@ class Progress:
         self.seconds: dict[str, list[float]] = {}  # backbone -> seconds of each epoch seen
         self.best: tuple[float, str] = (-math.inf, "")
         self.packing: tuple[int, int] | None = None
-        self._last_line = 0.0
+        self._last_line = time.monotonic()
         self._live = Live(
             console=err, transient=True, get_renderable=self._table, refresh_per_second=4
         )
@@ -55,7 +55,7 @@ class Progress:
         if done == total or time.monotonic() - self._last_line > _PACK_LINE_SECONDS:
             self._last_line = time.monotonic()
             if done == total or not err.is_terminal:
-                self._say(f"packed {done:,} of {total:,} images")
+                self._say(f"read {done:,} of {total:,} images")
 
     def _on_note(self, event: dict[str, Any]) -> None:
         self._say(event["text"])
@@ -129,7 +129,7 @@ class Progress:
 
     def _table(self) -> Group:
         if self.packing:
-            return Group(Text(f"packing images: {self.packing[0]:,} of {self.packing[1]:,}"))
+            return Group(Text(f"reading images: {self.packing[0]:,} of {self.packing[1]:,}"))
         if not self.trials:
             return Group(Text("preparing ..."))
         table = Table(box=None, pad_edge=False)

@@ -182,7 +182,7 @@ def test_a_mistake_is_one_line(here, command, prepare, said):
     lines = result.stderr.splitlines()
     assert re.search(said, lines[-1]), result.stderr
     assert lines[-1].startswith("error: ")
-    assert [line for line in lines if not line.startswith("packed ")] == [lines[-1]]
+    assert [line for line in lines if not line.startswith("read ")] == [lines[-1]]
     assert result.stdout == ""
     assert written(here / "pneumoray-workspace") == []
 
