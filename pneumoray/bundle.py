@@ -137,13 +137,14 @@ def save(bundle: Bundle, weights: Sequence[Path | Mapping[str, Tensor]], folder:
     return saved
 
 
-def load(folder: Path, *, device: str = "cpu", own_code: bool = False) -> Bundle:
+def load(folder: Path | str, *, device: str = "cpu", own_code: bool = False) -> Bundle:
     """Open the bundle in `folder`, ready to predict. Verifies every hash, and runs no code in it.
 
     A member whose backbone is `module:function` needs that module imported, which runs it: allow
     that with `own_code` where the bundle comes from someone trusted. Raises WorkspaceError when the
     folder is no bundle or is damaged, WeightsError when the weights don't fit.
     """
+    folder = Path(folder)
     described = describe(folder)
     models = []
     for member in described.members:

@@ -149,7 +149,7 @@ def test_the_vote_is_the_mean_of_its_members(trained):
 
     folder = trained.study / "ensembles" / trained.report["ensemble"]
     tested = Predictions.load(folder / "test_predictions.csv")
-    bundle = pneumoray.load_bundle(folder / "bundle")
+    bundle = pneumoray.load_bundle(str(folder / "bundle"))
     files = [(trained.data / image_id).read_bytes() for image_id in tested.image_ids[:20]]
     single = [
         pneumoray.load_bundle(trained.study / "models" / family).predict_probs(files)
