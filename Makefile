@@ -9,7 +9,7 @@ DEMO := demo-workspace
 # the demo is the same everywhere: nothing of the caller's set-up reaches it
 CLEAN := env -u PNEUMORAY_WORKSPACE -u PNEUMORAY_DATA -u MLFLOW_TRACKING_URI -u RAY_ADDRESS
 
-.PHONY: install demo test check clean
+.PHONY: install demo test test-all check clean
 
 install: $(VENV)/.installed
 
@@ -28,7 +28,11 @@ demo: install
 	@echo "  $(BIN)/pneumoray leaderboard --workspace $(DEMO)    this table again; --json for programs"
 	@echo "  $(BIN)/pneumoray train-all --study xray-64 --data DIR    your own images"
 
+# two at a time, file by file; `make test-all` adds the tests that are marked slow
 test: install
+	$(BIN)/python -m pytest -p no:cacheprovider -n 2 --dist loadfile -m "not slow"
+
+test-all: install
 	$(BIN)/python -m pytest -p no:cacheprovider
 
 check: install

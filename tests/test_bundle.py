@@ -229,7 +229,7 @@ def test_served_model_takes_bytes_base64_and_pixels(folder, opened, pixels):
         (["ä"], "no base64"),
         ([b""], "input 0: .*empty"),
         ([3.5], "type float"),
-        (np.zeros((4, 4), np.uint8), "shape"),
+        (np.zeros(4, np.uint8), "input 0"),
         (np.full((1, 4, 4), 300), "from 0 to 255"),
         (np.zeros((1, 4, 4, 7), np.uint8), "shape"),
         (pd.DataFrame({"a": [b""], "b": [b""]}), "columns a, b"),

@@ -202,6 +202,7 @@ def test_a_bare_cluster_gets_the_code_from_the_working_folder(head: Head) -> Non
     assert ".venv" not in said
 
 
+@pytest.mark.slow
 def test_stopping_a_job_writes_down_that_it_was_killed(head: Head) -> None:
     workspace = head.folder / "stopped"
     name = f"stop-{os.getpid()}"

@@ -124,6 +124,7 @@ def test_the_same_study_on_the_same_data_goes_on(place):
 def test_another_study_or_other_data_is_refused_by_name(place, fields, packs, marks, named):
     folder = place.study("x")
     folder.claim(study(), PACKS, False, MARKS)
+    Journal(folder.journal).append("trial", trial="resnet18-1", stage="race")
     before = folder.identity()
     with pytest.raises(StudyError, match="--fresh") as caught:
         folder.claim(study(**fields), packs, False, marks)
@@ -136,10 +137,19 @@ def test_another_study_or_other_data_is_refused_by_name(place, fields, packs, ma
 def test_more_epochs_go_on_where_the_schedule_allows(place, schedule):
     folder = place.study("x")
     folder.claim(study(schedule=schedule), PACKS, False, MARKS)
+    Journal(folder.journal).append("trial", trial="resnet18-1", stage="race")
     folder.claim(study(schedule=schedule, epochs=9), PACKS, False, MARKS)
     assert folder.identity()["study"]["epochs"] == 9
     with pytest.raises(StudyError, match="epochs 9 -> 4"):
         folder.claim(study(schedule=schedule, epochs=4), PACKS, False, MARKS)
+
+
+def test_a_study_that_never_began_may_change(place):
+    """A mistake that ended before the first trial, as too many workers, is no experiment."""
+    folder = place.study("x")
+    folder.claim(study(workers=32, batch_size=32), PACKS, False, MARKS)
+    folder.claim(study(), PACKS, False, MARKS)
+    assert folder.identity()["study"]["workers"] == 1
 
 
 def test_fresh_forgets_what_was_there(place):
