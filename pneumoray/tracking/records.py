@@ -91,7 +91,9 @@ class Writer:
                 self.runs.file(run_id, path.name, path)
 
     def _model(self, record: Record) -> None:
-        registry.check_bundle(Path(record["bundle"]), record.get("origin", {}))
+        registry.check_bundle(
+            Path(record["bundle"]), record.get("origin") or {"trial": record["trial"]}
+        )
         tags = {"trial": record["trial"]}
         self._register(record, self._run_of(record), record.get("family"), tags)
 

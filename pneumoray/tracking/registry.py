@@ -153,5 +153,6 @@ def _pinned(name: str) -> str:
 def check_bundle(folder: Path, origin: dict[str, Any]) -> None:
     """Raise WorkspaceError unless the bundle in `folder` is there, and still that of `origin`."""
     found = artifact.read_json(folder / "bundle.json").get("info", {}).get("origin", origin)
-    if found != origin:
-        raise WorkspaceError(f"bundle {folder} is of {found} by now, no longer of {origin}")
+    if any(found.get(key) != value for key, value in origin.items()):
+        named = f"trial {found.get('trial')} by now (epoch {found.get('epoch')})"
+        raise WorkspaceError(f"bundle {folder} is of {named}, no longer of {origin}")
