@@ -7,14 +7,12 @@ Opening one runs no code from the folder. This module and what it imports are sh
 MLflow model, so it needs neither an installed pneumoray nor Ray nor MLflow.
 """
 
-import base64
-import binascii
 import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -28,11 +26,12 @@ from pneumoray import artifact
 from pneumoray.data import image as images_
 from pneumoray.errors import DataError, WeightsError, WorkspaceError
 from pneumoray.models import zoo
+from pneumoray.models.architecture import Architecture
 
 if TYPE_CHECKING:  # pydantic and YAML stay out of what is shipped
-    from pneumoray.study import Config
+    from pneumoray.config import Config
 
-FORMAT = 1
+FORMAT = 2
 DESCRIPTION = "bundle.json"
 _SMALLEST_PROB = 1e-12  # as in evaluation/calibration.py
 
@@ -45,12 +44,9 @@ class Member:
 
     name: str
     family: str
-    backbone: str
-    head: str
-    dropout: float
-    image_size: int
+    architecture: Architecture
     image_fit: images_.Fit
-    color: images_.Color
+    crop_fraction: float
     mean: tuple[float, ...]
     std: tuple[float, ...]
     weights: str = ""  # the file in the bundle, and its hash: `save` fills them in
@@ -61,11 +57,19 @@ class Member:
         cls, config: "Config", name: str, mean: Sequence[float], std: Sequence[float]
     ) -> "Member":
         """The member that a trial's configuration and normalisation describe."""
-        shared = {key: getattr(config, key) for key in _OF_CONFIG}
-        return cls(name=name, mean=tuple(mean), std=tuple(std), **shared)
+        return cls(
+            name,
+            config.family,
+            config.architecture,
+            config.image_fit,
+            config.crop_fraction,
+            tuple(mean),
+            tuple(std),
+        )
 
-
-_OF_CONFIG = ("family", "backbone", "head", "dropout", "image_size", "image_fit", "color")
+    @property
+    def backbone(self) -> str:
+        return self.architecture.backbone
 
 
 @dataclass(frozen=True)
@@ -175,7 +179,7 @@ def describe(folder: Path) -> Bundle:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise WorkspaceError(
             f"bundle {folder} can't be understood ({type(error).__name__}: {error}); "
-            "fetch it again, or update pneumoray"
+            "fetch or make it again, or update pneumoray"
         ) from None
 
 
@@ -184,7 +188,9 @@ def _member(values: dict[str, Any]) -> Member:
         raise ValueError(f"unknown keys {sorted(unknown)}")
     if Path(values["weights"]).name != values["weights"]:
         raise ValueError(f"weights {values['weights']!r} lie outside")
-    return Member(**values | {"mean": tuple(values["mean"]), "std": tuple(values["std"])})
+    architecture = Architecture.from_dict(values["architecture"])
+    statistics = {key: tuple(values[key]) for key in ("mean", "std")}
+    return Member(**values | statistics | {"architecture": architecture})
 
 
 def _verified(folder: Path, member: Member) -> dict[str, Tensor]:
@@ -208,14 +214,7 @@ def _verified(folder: Path, member: Member) -> dict[str, Tensor]:
 
 def _network(member: Member, state: Mapping[str, Tensor], num_classes: int) -> nn.Module:
     with torch.random.fork_rng(devices=[]):  # first weights are drawn, and overwritten
-        model = zoo.build(
-            member.backbone,
-            num_classes,
-            images_.NUM_CHANNELS[member.color],
-            head=member.head,
-            dropout=member.dropout,
-            image_size=member.image_size,
-        )
+        model = zoo.build(member.architecture, num_classes)
     try:
         model.load_state_dict(state)
     except RuntimeError as error:
@@ -241,8 +240,9 @@ def _decode(source: bytes | np.ndarray, position: int) -> Image.Image:
 
 def _probs(model: nn.Module, member: Member, decoded: Sequence[Image.Image]) -> np.ndarray:
     """(N, C) float64 of one member, with the arithmetic of data/batches.py and predictions.py."""
+    size, color = member.architecture.image_size, member.architecture.color
     arrays = [
-        images_.to_array(image, member.image_size, member.image_fit, member.color)
+        images_.to_array(image, size, member.image_fit, color, crop_fraction=member.crop_fraction)
         for image in decoded
     ]
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
@@ -261,56 +261,3 @@ def _scaled(probs: np.ndarray, temperature: float) -> np.ndarray:
     logits = np.log(np.clip(probs, _SMALLEST_PROB, None)) / temperature
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
-
-
-class _Served:
-    """What MLflow calls. Inputs are image bytes (base64 in JSON) or uint8 pixels, never paths."""
-
-    def __init__(self, bundle: Bundle) -> None:
-        self.bundle = bundle
-
-    def predict(self, model_input: Any, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """As `Bundle.predict`, of a table with a column `image`, a list, or an array."""
-        return self.bundle.predict(_inputs(model_input))
-
-
-def _load_pyfunc(data_path: str) -> _Served:
-    """MLflow's way in. The model's own code was imported already, so own backbones may be too."""
-    return _Served(load(Path(data_path), own_code=True))
-
-
-def _inputs(model_input: Any) -> Sequence[bytes | np.ndarray]:
-    if isinstance(model_input, pd.DataFrame):
-        if "image" not in model_input and model_input.shape[1] != 1:
-            raise DataError(
-                f"the table has columns {', '.join(map(str, model_input.columns))}; give one named "
-                "'image' that holds each image's bytes"
-            )
-        column = "image" if "image" in model_input else model_input.columns[0]
-        model_input = model_input[column].tolist()
-    if isinstance(model_input, bytes | str) or _is_one_image(model_input):
-        model_input = [model_input]
-    return [_input(value, position) for position, value in enumerate(model_input)]
-
-
-def _is_one_image(value: Any) -> bool:
-    """Whether an array is one image, (H, W) or (H, W, 3), and not N of them."""
-    if not isinstance(value, np.ndarray) or value.dtype == object:
-        return False
-    return value.ndim == 2 or (value.ndim == 3 and value.shape[2] == 3)
-
-
-def _input(value: Any, position: int) -> bytes | np.ndarray:
-    if isinstance(value, str):
-        try:
-            return base64.b64decode(value, validate=True)
-        except (binascii.Error, ValueError):
-            raise DataError(
-                f"input {position} is the text {value[:40]!r}, which is no base64; send an image's "
-                "bytes (in JSON as base64): paths are not opened"
-            ) from None
-    if isinstance(value, list | np.ndarray):  # JSON brings lists and wide integers
-        value = np.asarray(value)
-        if value.dtype.kind in "iu" and value.size and 0 <= value.min() <= value.max() <= 255:
-            value = value.astype(np.uint8, copy=False)
-    return cast(bytes | np.ndarray, value)

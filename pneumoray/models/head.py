@@ -1,63 +1,64 @@
-"""Classifier heads: global pooling with one linear layer, or VGG's classic two layers of 4096."""
+"""The head of a network: which heads there are, and where it begins. Needs no torch of its own."""
 
-from typing import Any
-
-from torch import nn
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from pneumoray.errors import StudyError
 from pneumoray.models import names
 
-HEADS = ("linear", "vgg")
+if TYPE_CHECKING:
+    from torch import nn
+
+HEADS = ("linear", "flatten", "vgg")
 CLASSIC_FAMILIES = ("vgg", "alexnet")  # published with the 4096-wide head
 
 # First words of tensor names that belong to a head, in timm and torchvision ("aux": GoogLeNet's).
 HEAD_WORDS = ("head", "fc", "classifier", "pre_logits", "last_linear", "aux1", "aux2")
 
 
-def check_head(head: str, backbone: str) -> None:
-    """Raise StudyError unless `backbone` can be built with `head`."""
+def check_head(head: str, backbone: str, hidden: Sequence[int] = ()) -> None:
+    """Raise StudyError unless `backbone` can be built with `head` and its hidden layers.
+
+    What only the network of timm can tell, whether it has a feature map, is left to `zoo.build`.
+    """
     if head not in HEADS:
-        raise StudyError(f"there is no head {head!r}; choose {' or '.join(HEADS)}")
-    if head == "vgg" and names.family_of(backbone) not in CLASSIC_FAMILIES:
+        raise StudyError(f"there is no head {head!r}; choose {', '.join(HEADS)}")
+    is_string = names.is_layer_string(backbone)
+    if (head != "linear" or hidden) and (is_string or ":" in backbone):
+        asked = f"head {head!r}" if head != "linear" else f"hidden {list(hidden)}"
+        raise StudyError(
+            f"{'layer string' if is_string else 'own backbone'} {backbone} ends as it says itself, "
+            f"so it takes no {asked}; leave out head and hidden"
+        )
+    if head != "vgg":
+        return
+    if names.family_of(backbone) not in CLASSIC_FAMILIES:
         raise StudyError(
             f"{backbone} has no head 'vgg' (only {' and '.join(CLASSIC_FAMILIES)} have); "
-            "use head: linear"
+            "use head: linear or flatten"
+        )
+    if hidden:
+        raise StudyError(
+            f"head 'vgg' of {backbone} has its own hidden layers of 4096, hidden {list(hidden)} "
+            "does not go with it; use head: linear or flatten"
         )
 
 
-def pool_vgg(model: Any, num_classes: int, dropout: float) -> None:
-    """Give timm's VGG global pooling and one linear layer instead of its 4096-wide head.
+def classifier_prefixes(model: "nn.Module") -> tuple[str, ...]:
+    """Name prefixes of what gives the logits: ('head.fc.',) for VGG, ('fc.',) with hidden layers too.
 
-    That is 9 million parameters for VGG-11 instead of 129, and 3 times the speed at 64 px.
+    Models of timm say it themselves, and a DenseHead is one by itself; elsewhere it is the last
+    linear or convolutional layer.
     """
-    from timm.layers import ClassifierHead
+    from torch import nn
 
-    model.pre_logits = nn.Identity()
-    model.head = ClassifierHead(model.num_features, num_classes, drop_rate=dropout)
-    model.head_hidden_size = model.num_features
-    _init_linear(model.head.fc)
+    from pneumoray.models.dense import DenseHead
 
-
-def pool_alexnet(model: Any, num_classes: int, dropout: float) -> None:
-    """Give torchvision's AlexNet global pooling and one linear layer."""
-    linear = nn.Linear(256, num_classes)
-    _init_linear(linear)
-    model.avgpool = nn.AdaptiveAvgPool2d(1)
-    model.classifier = nn.Sequential(nn.Dropout(dropout), linear)
-
-
-def _init_linear(linear: nn.Linear) -> None:
-    nn.init.normal_(linear.weight, 0, 0.01)  # as timm and torchvision start VGG's linear layers
-    nn.init.zeros_(linear.bias)
-
-
-def classifier_prefixes(model: nn.Module) -> tuple[str, ...]:
-    """Name prefixes of the layer(s) that give the logits: ('head.fc.',) for VGG.
-
-    Models of timm say it themselves; elsewhere it is the last linear or convolutional layer.
-    """
     get_classifier: Any = getattr(model, "get_classifier", None)
-    if get_classifier:
+    dense = [module for module in model.modules() if isinstance(module, DenseHead)]
+    if dense:
+        final: Any = dense
+    elif get_classifier:
         final = get_classifier()
     else:
         final = [m for m in model.modules() if isinstance(m, nn.Linear | nn.Conv2d)][-1:]
@@ -65,7 +66,12 @@ def classifier_prefixes(model: nn.Module) -> tuple[str, ...]:
     return tuple(f"{name}." for name, m in model.named_modules() if any(m is f for f in finals))
 
 
-def count_parameters(model: nn.Module) -> tuple[int, int]:
+def head_prefixes(model: "nn.Module") -> tuple[str, ...]:
+    """Name prefixes of all that follows the backbone: the classifier, and what a head adds to it."""
+    return (*(f"{word}." for word in HEAD_WORDS), *classifier_prefixes(model))
+
+
+def count_parameters(model: "nn.Module") -> tuple[int, int]:
     """Numbers of parameters of `model`: (total, trainable)."""
     parameters = list(model.parameters())
     return sum(p.numel() for p in parameters), sum(p.numel() for p in parameters if p.requires_grad)

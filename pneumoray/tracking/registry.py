@@ -21,7 +21,7 @@ from pneumoray.errors import WorkspaceError
 ALIAS = "champion"
 BUNDLE, DECIDED = "pneumoray.bundle", "pneumoray.decided"
 _PACKAGE = Path(__file__).parents[1]
-# What pneumoray/bundle.py imports, down to the bottom. MLflow would take a minute to find out.
+# What pneumoray/serving.py imports, down to the bottom. MLflow would take a minute to find out.
 _REQUIREMENTS = (
     "torch",
     "torchvision",
@@ -131,7 +131,7 @@ def _save(path: Path, entry: Entry, model: LoggedModel) -> None:
     described: dict[str, Any] = artifact.read_json(entry.folder / "bundle.json")
     mlflow.pyfunc.save_model(
         path,
-        loader_module="pneumoray.bundle",
+        loader_module="pneumoray.serving",
         data_path=str(entry.folder),
         code_paths=[str(code)],
         pip_requirements=[_pinned(name) for name in _REQUIREMENTS],

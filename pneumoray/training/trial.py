@@ -13,13 +13,13 @@ from torch import nn
 
 from pneumoray import artifact, checkpoint
 from pneumoray.checkpoint import EpochRecord, State
-from pneumoray.data.augment import PRESETS, Augment
+from pneumoray.config import Config
+from pneumoray.data.augment import build_augment
 from pneumoray.data.batches import EvalBatches, TrainBatches
 from pneumoray.data.pack import Pack, open_pack
 from pneumoray.evaluation import metrics
-from pneumoray.models import head, weights, zoo
+from pneumoray.models import freeze, head, weights, zoo
 from pneumoray.predictions import Predictions, predict
-from pneumoray.study import Config
 from pneumoray.training import loop, optim
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -57,24 +57,18 @@ ALONE = Team()
 
 
 def build_model(config: Config, num_classes: int) -> tuple[nn.Module, weights.Weights | None]:
-    """The configuration's network with its first weights: drawn from its seed, or pretrained.
+    """The configuration's network, weights drawn from its seed or pretrained, frozen as it asks.
 
     This and `train` are the places that seed torch globally. Raises WeightsError for weights that
     can't be had.
     """
     torch.manual_seed(config.seed)
-    model = zoo.build(
-        config.backbone,
-        num_classes,
-        config.in_chans,
-        head=config.head,
-        dropout=config.dropout,
-        image_size=config.image_size,
-    )
-    if config.weights == "none":
-        return model, None
-    found = weights.find(config.backbone, config.weights, config.in_chans)
-    weights.load_into(model, found, config.in_chans)
+    model = zoo.build(config.architecture, num_classes)
+    found = None
+    if config.weights != "none":
+        found = weights.find(config.backbone, config.weights, config.in_chans)
+        weights.load_into(model, found, config.in_chans)
+    freeze.freeze(model, config.backbone, config.freeze)
     return model, found
 
 
@@ -109,7 +103,7 @@ def train(
         pack,
         rows,
         config.batch_size,
-        _augment(config),
+        build_augment(config.augment, config.flip, config.zoom, config.rotate),
         mean,
         std,
         config.seed,
@@ -200,11 +194,6 @@ def normalization(
     if config.in_chans == 1:
         return (sum(IMAGENET_MEAN) / 3,), (sum(IMAGENET_STD) / 3,)
     return IMAGENET_MEAN, IMAGENET_STD
-
-
-def _augment(config: Config) -> Augment:
-    preset = PRESETS[config.augment]
-    return preset if config.flip is None else replace(preset, flip=config.flip)
 
 
 def _seeded(batches: TrainBatches, seed: int, rank: int, epoch: int):

@@ -10,7 +10,7 @@ from pneumoray.models import names
 
 def test_the_table_of_families_agrees_with_timm():
     for family, backbones in names.FAMILIES.items():
-        for backbone in set(backbones) - set(names.TORCHVISION):
+        for backbone in set(backbones) - {*names.TORCHVISION, names.BOTTLENECK}:
             module = timm.models.model_entrypoint(backbone).__module__
             assert module == f"timm.models.{family}", backbone
 
@@ -24,6 +24,10 @@ def test_the_table_of_families_agrees_with_timm():
         ("convnext_tiny", "convnext"),  # not in the table: timm is asked
         ("resnet18.a1_in1k", "resnet"),
         ("collections:OrderedDict", "OrderedDict"),
+        ("bottleneck_resnet", "bottleneck"),
+        ("C64-C64-P-C128-C128-P-F-D128-D", "layers"),
+        ("C-P-X3-P", "layers"),  # impossible, which models/layers.py says with the position
+        ("F", "layers"),
     ],
 )
 def test_family_of(backbone, family):
@@ -33,7 +37,8 @@ def test_family_of(backbone, family):
 def test_shipped_names_need_neither_torch_nor_timm():
     code = (
         "import sys; from pneumoray.models import names; names.check_backbone('vgg16');"
-        "names.family_of('alexnet'); print(sorted({'torch', 'timm'} & set(sys.modules)))"
+        "names.family_of('alexnet'); names.family_of('C64-P-F-D'); names.stages('resnet50');"
+        "print(sorted({'torch', 'timm'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
@@ -57,6 +62,7 @@ def test_known_backbones_hold_the_table_and_can_all_be_named():
         ("efficientnet-b0", "efficientnet_b0"),
         ("mobilenet_v2", "mobilenetv2_100"),
         ("alexnett", "alexnet"),
+        ("bottleneck-resnet", "bottleneck_resnet"),
     ],
 )
 def test_a_misspelt_backbone_is_refused_with_near_names(backbone, near):
@@ -73,8 +79,9 @@ def test_a_misspelt_backbone_is_refused_with_near_names(backbone, near):
         ("math:pi", "no function but float"),
         (":network", "can't be imported"),
         ("math:", "can't be imported"),
+        ("c64-p-f-d", "a layer string as C64-P-F-D"),  # small letters are names
     ],
 )
-def test_an_own_backbone_that_is_not_there_is_refused(backbone, message):
+def test_a_backbone_that_is_not_there_is_refused(backbone, message):
     with pytest.raises(StudyError, match=message):
         names.check_backbone(backbone)

@@ -12,7 +12,8 @@ import torch
 from PIL import Image
 
 from pneumoray.errors import WeightsError
-from pneumoray.models import weights, zoo
+from pneumoray.models import head, weights, zoo
+from pneumoray.models.architecture import Architecture
 
 LITE = "tf_efficientnet_lite0"
 needs_lite = pytest.mark.skipif(
@@ -71,7 +72,7 @@ def test_loaded_features_are_those_of_the_reference_and_the_classifier_is_new():
     found = weights.find(LITE, "pretrained", 3)
     reference = timm.create_model(LITE).eval()
     reference.load_state_dict(found.state)
-    model = zoo.build(LITE, 2, 3)
+    model = zoo.build(Architecture(LITE, color="rgb"), 2)
     classifier = model.classifier.weight.clone()
     weights.load_into(model, found, 3)
     images = photograph("china.jpg")
@@ -83,7 +84,7 @@ def test_loaded_features_are_those_of_the_reference_and_the_classifier_is_new():
 
 @needs_lite
 def test_the_grey_stem_sees_what_the_rgb_stem_sees_on_grey_images():
-    rgb, grey = zoo.build(LITE, 2, 3), zoo.build(LITE, 2, 1)
+    rgb, grey = zoo.build(Architecture(LITE, color="rgb"), 2), zoo.build(Architecture(LITE), 2)
     weights.load_into(rgb, weights.find(LITE, "package", 3), 3)
     weights.load_into(grey, weights.find(LITE, "package", 1), 1)
     images = photograph("china.jpg").mean(dim=1, keepdim=True)
@@ -97,7 +98,7 @@ def test_the_grey_stem_sees_what_the_rgb_stem_sees_on_grey_images():
 def test_every_package_fits_its_backbone(backbone):
     if not weights.available(backbone, "package"):
         pytest.skip("the extra 'lite' is not installed")
-    model = zoo.build(backbone, 2, 1, image_size=64)
+    model = zoo.build(Architecture(backbone, 64), 2)
     weights.load_into(model, weights.find(backbone, "package", 1), 1)
 
 
@@ -142,7 +143,7 @@ def test_a_folder_gives_weights_with_their_hash_and_imagenet_normalisation(
     assert found.source == "file resnet18.safetensors"
     assert found.sha256 == (folder / "resnet18.sha256").read_text().split()[0]
     assert found.mean == (0.485, 0.456, 0.406)
-    model = zoo.build("resnet18", 2, 3)
+    model = zoo.build(Architecture("resnet18", color="rgb"), 2)
     weights.load_into(model, found, 3)
     assert torch.equal(model.layer4[1].conv2.weight, state["layer4.1.conv2.weight"])
     assert weights.find("resnet18", where, 1).mean == (pytest.approx(0.449),)
@@ -207,25 +208,54 @@ def test_a_folder_that_is_not_there_is_named():
 def test_weights_of_another_network_are_refused(resnet):
     found = weights.find("resnet18", str(resnet[0]), 1)
     with pytest.raises(WeightsError, match=r"they lack layer1\.2\..* more"):
-        weights.load_into(zoo.build("resnet34", 2, 1), found, 1)
+        weights.load_into(zoo.build(Architecture("resnet34"), 2), found, 1)
     with pytest.raises(WeightsError, match=r"they have another shape of conv1\.weight;"):
-        weights.load_into(zoo.build("resnet18", 2, 1), found, 3)
+        weights.load_into(zoo.build(Architecture("resnet18"), 2), found, 3)
     found.state["extra.weight"] = torch.zeros(1)
     with pytest.raises(WeightsError, match=r"they have the unknown extra\.weight;"):
-        weights.load_into(zoo.build("resnet18", 2, 1), found, 1)
+        weights.load_into(zoo.build(Architecture("resnet18"), 2), found, 1)
 
 
 def test_a_pooled_vgg_takes_the_features_of_torchvisions_file():
     torchvision_names = {
         (f"classifier.0.{name.rpartition('.')[2]}" if "pre_logits" in name else name): tensor
-        for name, tensor in zoo.build("vgg11", 1000, 3, image_size=64).state_dict().items()
+        for name, tensor in zoo.build(Architecture("vgg11", 64, color="rgb"), 1000)
+        .state_dict()
+        .items()
         if not name.startswith("head")
     }
     torchvision_names["classifier.6.weight"] = torch.zeros(1000, 4096)
     found = weights.Weights("test", "", (0.5,), (0.5,), torchvision_names)
-    model = zoo.build("vgg11", 2, 1, image_size=64)
+    model = zoo.build(Architecture("vgg11", 64), 2)
     weights.load_into(model, found, 1)
     assert torch.equal(model.features[3].weight, torchvision_names["features.3.weight"])
+
+
+@pytest.mark.parametrize(
+    ("backbone", "fields"),
+    [
+        ("resnet18", {"hidden": (16,)}),
+        ("resnet18", {"head": "flatten"}),
+        ("vgg11", {"head": "flatten", "hidden": (16,)}),
+        ("alexnet", {"hidden": (16,)}),
+        ("alexnet", {"head": "flatten"}),
+        ("googlenet", {"hidden": (16, 8), "output": "sigmoid"}),
+        ("mobilenetv3_small_100", {"head": "flatten"}),
+        ("efficientnet_b0", {"output": "sigmoid"}),
+    ],
+)
+def test_the_whole_new_head_stays_fresh_and_all_else_is_loaded(backbone, fields):
+    classic = "vgg" if backbone in ("vgg11", "alexnet") else "linear"
+    published = zoo.build(Architecture(backbone, color="rgb", head=classic), 1000).state_dict()
+    found = weights.Weights("test", "", (0.5,) * 3, (0.5,) * 3, published)
+    model = zoo.build(Architecture(backbone, 64, color="rgb", **fields), 2)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    weights.load_into(model, found, 3)
+    fresh = head.classifier_prefixes(model)
+    for name, tensor in model.state_dict().items():
+        expected = before[name] if name.startswith(fresh) else published[name]
+        assert torch.equal(tensor, expected), name
+    assert sum(name.startswith(fresh) for name in before) == 2 * (1 + len(fields.get("hidden", ())))
 
 
 def test_the_hub_is_asked_only_when_named_and_its_failure_names_the_ways(monkeypatch):

@@ -7,14 +7,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from pneumoray import checkpoint
+from pneumoray.config import Config
 from pneumoray.data.augment import PRESETS
 from pneumoray.errors import StudyError, WeightsError
 from pneumoray.evaluation import metrics
+from pneumoray.models import zoo
+from pneumoray.models.architecture import Architecture
 from pneumoray.models.weights import Weights
-from pneumoray.study import Config
-from pneumoray.training import trial
+from pneumoray.training import optim, trial
 from pneumoray.training.trial import Team, Trial, ended, score, train
 
 CONFIG = Config(
@@ -246,10 +249,10 @@ def test_training_sees_train_images_only_and_augmented(pack, tmp_path, monkeypat
         return real(pack_, rows, batch_size, augment, *rest)
 
     monkeypatch.setattr(trial, "TrainBatches", spied)
-    list(train(changed(flip=False), pack, tmp_path, until=1))
+    list(train(changed(flip=False, rotate=3.0), pack, tmp_path, until=1))
     ((rows, augment),) = made
     assert rows.tolist() == pack.rows("train").tolist()
-    assert augment == replace(PRESETS["wide"], flip=False)
+    assert augment == replace(PRESETS["wide"], flip=False, rotate_degrees=3.0)
 
 
 @pytest.mark.parametrize("choice", ["none", "balanced"])
@@ -300,6 +303,92 @@ def test_a_network_that_can_not_be_built_is_never_another_one(config, error, mes
     with pytest.raises(error, match=message) as caught:
         trial.build_model(config, 2)
     assert "\n" not in str(caught.value)
+
+
+FROZEN = {
+    "blocks.1": ("conv_stem.", "bn1.", "blocks.0.", "blocks.1."),
+    "backbone": ("conv_stem.", "bn1.", "blocks.", "conv_head."),
+}
+
+
+@pytest.mark.parametrize("stage", FROZEN)
+def test_what_is_frozen_keeps_every_bit_and_the_rest_learns(pack, tmp_path, stage):
+    config = changed(freeze=stage, epochs=2)
+    first = trial.build_model(config, 2)[0].state_dict()
+    list(train(config, pack, tmp_path))
+    trained, _ = checkpoint.load_tensors(checkpoint.newest(tmp_path))
+    for name, tensor in trained.items():  # batch norms' statistics too
+        assert torch.equal(tensor, first[name]) == name.startswith(FROZEN[stage]), name
+    state = checkpoint.read_state(tmp_path)
+    frozen, _ = trial.build_model(config, 2)
+    counts = {True: 0, False: 0}
+    for name, parameter in frozen.named_parameters():
+        counts[name.startswith(FROZEN[stage])] += parameter.numel()
+    assert state.parameters_trainable == counts[False]
+    assert state.parameters_total == counts[True] + counts[False]
+    if stage == "backbone":
+        assert state.parameters_trainable == 1025 * 2
+
+
+def test_a_frozen_trial_resumes_with_the_same_bits(pack, tmp_path):
+    config = changed(freeze="blocks.1", hidden=(16,), epochs=2)
+    list(train(config, pack, tmp_path / "one-go"))
+    list(train(config, pack, tmp_path / "two", until=1))
+    list(train(config, pack, tmp_path / "two"))
+    assert model_bytes(tmp_path / "one-go") == model_bytes(tmp_path / "two")
+    counts = [
+        (state.parameters_total, state.parameters_trainable)
+        for state in map(checkpoint.read_state, (tmp_path / "one-go", tmp_path / "two"))
+    ]
+    assert counts[0] == counts[1]
+    assert counts[0][0] > counts[0][1]
+
+
+def test_pretrained_weights_are_frozen_as_they_were_loaded(pack, tmp_path, monkeypatch):
+    published = zoo.build(Architecture("resnet18", color="rgb"), 1000).state_dict()
+    published["layer1.0.bn1.running_mean"] += 1
+    found = Weights("test", "0" * 64, (0.5,), (0.5,), published)
+    monkeypatch.setattr(trial.weights, "find", lambda *arguments: found)
+    config = changed(backbone="resnet18", weights="package", freeze="layer1", epochs=1)
+    list(train(config, pack, tmp_path))
+    trained, _ = checkpoint.load_tensors(checkpoint.newest(tmp_path))
+    for name in ("layer1.0.conv1.weight", "layer1.0.bn1.running_mean", "layer1.1.bn2.weight"):
+        assert torch.equal(trained[name], published[name]), name
+    assert not torch.equal(trained["layer2.0.conv1.weight"], published["layer2.0.conv1.weight"])
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"backbone": "C8-P-C16-P-F-D16-D", "batch_norm": True, "output": "sigmoid"},
+        {"backbone": "bottleneck_resnet", "output": "sigmoid", "hidden": (16,), "freeze": "layer3"},
+        {"backbone": "resnet18", "head": "flatten", "hidden": (16,), "dropout": 0.5},
+    ],
+)
+def test_every_kind_of_network_trains_and_gives_two_columns(pack, tmp_path, fields):
+    config = changed(epochs=1, **fields)
+    list(train(config, pack, tmp_path))
+    before = checkpoint.val_predictions(tmp_path)
+    assert before.probs.shape[1] == 2
+    np.testing.assert_allclose(before.probs.sum(axis=1), 1)
+    again = score(Trial(config, tmp_path, pack.path), "val")
+    np.testing.assert_allclose(again.probs, before.probs, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "sgd"])
+@pytest.mark.parametrize("bias", [True, False])
+def test_an_optimizer_steps_though_one_of_its_groups_is_empty(name, bias):
+    model = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 2))
+    for part in (model[0].weight, model[0].bias, model[1].weight if bias else model[1].bias):
+        part.requires_grad_(False)
+    optimizer = optim.build_optimizer(model, name, 0.1, 0.01, 0.9, clip_norm=1.0)
+    assert sorted(len(group["params"]) for group in optimizer.param_groups) == [0, 1]
+    before = [parameter.clone() for parameter in model.parameters()]
+    model(torch.ones(4, 3)).sum().backward()
+    optimizer.step()
+    moved = [not torch.equal(a, b) for a, b in zip(model.parameters(), before, strict=True)]
+    assert moved == [False, False, not bias, bias]
+    optimizer.load_state_dict(optimizer.state_dict())
 
 
 def test_normalization_is_what_the_study_says(pack):

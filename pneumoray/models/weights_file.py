@@ -1,0 +1,92 @@
+"""Files of weights in a folder: which one, whether it is the published one, and what it holds."""
+
+import os
+import re
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from pneumoray import artifact
+from pneumoray.errors import WeightsError
+from pneumoray.models import zoo
+
+FOLDER_VARIABLE = "PNEUMORAY_WEIGHTS"
+SUFFIXES = (".safetensors", ".pth")
+
+
+def find(where: str, backbone: str) -> Path | None:
+    """The backbone's file in the folder that `where` names, if it does and has one.
+
+    BACKBONE.safetensors, BACKBONE-HASH.safetensors or the same as .pth, the first of these.
+    Raises WeightsError for a folder that is not there.
+    """
+    folder = _folder(where)
+    if folder is None:
+        return None
+    stem = re.escape(stem_of(backbone))
+    for suffix in SUFFIXES:
+        pattern = re.compile(rf"{stem}(-[0-9a-f]{{8,64}})?{re.escape(suffix)}")
+        for file in sorted(folder.iterdir()):
+            if pattern.fullmatch(file.name):
+                return file
+    return None
+
+
+def _folder(where: str) -> Path | None:
+    if where == "package":
+        return None
+    if where == "pretrained":
+        where = os.environ.get(FOLDER_VARIABLE, "")
+        if not where:
+            return None
+    folder = Path(where)
+    if not folder.is_dir():
+        raise WeightsError(
+            f"there is no weights folder {folder}; name an existing one "
+            f"(in weights: or {FOLDER_VARIABLE}), or use weights: package, hub or none"
+        )
+    return folder
+
+
+def stem_of(backbone: str) -> str:
+    """What the file of a backbone is called: its name, or that of its own function."""
+    return backbone.rpartition(":")[2]
+
+
+def checked_sha256(file: Path, backbone: str) -> str:
+    """The file's SHA-256, which is that beside it or in its name. Raises WeightsError else."""
+    actual = artifact.sha256_file(file)
+    sidecar = file.with_name(f"{stem_of(backbone)}.sha256")
+    if sidecar.exists():
+        expected = sidecar.read_text().partition(" ")[0].strip().lower()  # as sha256sum writes
+    else:
+        expected = file.stem.removeprefix(stem_of(backbone)).removeprefix("-")
+    if len(expected) < 8:
+        raise WeightsError(
+            f"{file} has no hash to check; write its publisher's SHA-256 into {sidecar.name} "
+            f"beside it (the file's is {actual})"
+        )
+    if not actual.startswith(expected):
+        raise WeightsError(
+            f"{file} has the SHA-256 {actual}, expected was {expected!r}; copy the file again"
+        )
+    return actual
+
+
+def read(file: Path) -> dict[str, Tensor]:
+    """The state dict in a file, which runs no code. Raises WeightsError for anything else."""
+    try:
+        if file.suffix == ".safetensors":
+            return safetensors.torch.load_file(file)
+        state = torch.load(file, map_location="cpu", weights_only=True)
+        state = state.get("state_dict", state)  # training checkpoints wrap it
+        if not all(isinstance(tensor, Tensor) for tensor in state.values()):
+            raise ValueError("it holds more than a table of tensors")
+        return state
+    except Exception as error:  # damaged files raise a dozen kinds
+        raise WeightsError(
+            f"{file} can't be read as weights ({zoo.first_line(error)}); "
+            "it has to hold a plain state dict"
+        ) from error

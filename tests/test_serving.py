@@ -1,0 +1,107 @@
+"""What MLflow calls takes bytes, base64 or pixels, never paths, and needs little to be imported."""
+
+import base64
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+from pneumoray import bundle, serving
+from pneumoray.bundle import Bundle, Member
+from pneumoray.errors import DataError, PneumorayError
+from pneumoray.models import zoo
+from pneumoray.models.architecture import Architecture
+
+torch.set_num_threads(1)  # tiny networks: more threads only wait for each other
+
+
+def _png(array):
+    buffer = io.BytesIO()
+    Image.fromarray(array).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="module")
+def pixels():
+    return np.random.default_rng(0).integers(0, 256, (5, 48, 40), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    architecture = Architecture("C4-P-F-D", 32, output="sigmoid")
+    member = Member("a", "layers", architecture, "squeeze", 1.0, (0.4,), (0.25,))
+    torch.manual_seed(0)
+    state = zoo.build(architecture, 2).state_dict()
+    path = tmp_path_factory.mktemp("bundle") / "one"
+    bundle.save(Bundle((member,), ("NORMAL", "PNEUMONIA"), threshold=0.3), [state], path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def opened(folder):
+    return bundle.load(folder)
+
+
+def test_served_model_takes_bytes_base64_and_pixels(folder, opened, pixels):
+    served = serving._load_pyfunc(str(folder))
+    expected = opened.predict(pixels)
+    encoded = [_png(p) for p in pixels]
+    text = [base64.b64encode(data).decode() for data in encoded]
+    for given in (
+        pixels,
+        pixels.astype(np.int64),
+        encoded,
+        text,
+        np.array(encoded, dtype=object),
+        np.array(text),
+        pixels.tolist(),
+        pd.DataFrame({"image": encoded, "age": 3}),
+        pd.DataFrame({"anything": text}),
+    ):
+        pd.testing.assert_frame_equal(served.predict(given), expected)
+    one = served.predict(encoded[0], params={})
+    pd.testing.assert_frame_equal(one, served.predict(encoded[:1]))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["/etc/hostname"], "paths are not opened"),
+        (["abcd"], "input 0: .*decoded"),
+        (["ä"], "no base64"),
+        ([b""], "input 0: .*empty"),
+        ([3.5], "type float"),
+        (np.zeros(4, np.uint8), "input 0"),
+        (np.full((1, 4, 4), 300), "from 0 to 255"),
+        (np.zeros((1, 4, 4, 7), np.uint8), "shape"),
+        (pd.DataFrame({"a": [b""], "b": [b""]}), "columns a, b"),
+    ],
+)
+def test_served_model_refuses_what_is_no_image(folder, given, message):
+    with pytest.raises(DataError, match=message):
+        serving._load_pyfunc(str(folder)).predict(given)
+
+
+def test_a_path_to_a_real_image_is_not_opened(folder, tmp_path, pixels):
+    path = tmp_path / "image"
+    path.write_bytes(_png(pixels[0]))
+    with pytest.raises(PneumorayError):
+        serving._load_pyfunc(str(folder)).predict([str(path)])
+
+
+def test_importing_brings_neither_ray_nor_mlflow():
+    code = (
+        "import sys, pneumoray.serving; "
+        "print([m for m in ('ray', 'mlflow', 'sklearn', 'pydantic', 'yaml') if m in sys.modules])"
+    )
+    root = Path(serving.__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root
+    )
+    assert done.stdout.strip() == "[]"
