@@ -12,7 +12,8 @@ One checkpoint is kept: the new one is whole on disk before the old one goes.
 import math
 import os
 import shutil
-from collections.abc import Mapping
+import statistics
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,12 @@ class EpochRecord:
     def rank(self) -> tuple[float, float]:
         """Sorts records from worse to better. An undefined AUROC is worse than any other."""
         return (-math.inf if math.isnan(self.val_auroc) else self.val_auroc, -self.val_loss)
+
+
+def mean_rank(ranks: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """The rank of a configuration: the mean over the ranks of its seeds."""
+    aurocs, losses = zip(*ranks, strict=True)
+    return statistics.fmean(aurocs), statistics.fmean(losses)
 
 
 @dataclass(frozen=True)

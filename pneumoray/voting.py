@@ -1,10 +1,12 @@
 """Champions by validation, and their soft vote."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from pneumoray.checkpoint import mean_rank
 from pneumoray.errors import StudyError, did_you_mean
 from pneumoray.predictions import Predictions
 
@@ -17,6 +19,7 @@ class Candidate:
     """
 
     trial: str
+    config_id: str  # trials that differ only in their seed share it
     family: str
     backbone: str
     rank: tuple[float, float]
@@ -31,6 +34,7 @@ def champions(
 ) -> list[Candidate]:
     """The `top` best candidates, best first: one of each family, unless `any_family`.
 
+    Configurations are ranked by the mean over their seeds, and the best seed stands for each.
     `families` keeps those only. Fewer are returned where fewer are there. Raises StudyError when a
     family has no candidate, or none is left.
     """
@@ -45,9 +49,15 @@ def champions(
                 f"no trained model of family {family!r}: choose from {', '.join(known)}"
                 + did_you_mean(family, known)
             )
-    ranked = sorted(candidates, key=lambda c: (*(-part for part in c.rank), c.trial))
+    repeats: dict[str, list[Candidate]] = defaultdict(list)
+    for candidate in sorted(candidates, key=lambda c: c.trial):
+        repeats[candidate.config_id].append(candidate)
+    ranked = sorted(
+        repeats.values(), key=lambda group: mean_rank([c.rank for c in group]), reverse=True
+    )
     chosen: list[Candidate] = []
-    for candidate in ranked:
+    for group in ranked:
+        candidate = max(group, key=lambda c: c.rank)
         taken = {c.family for c in chosen}
         if (not families or candidate.family in families) and (
             any_family or candidate.family not in taken

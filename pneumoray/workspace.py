@@ -13,8 +13,12 @@ from typing import Any
 import filelock
 
 from pneumoray import artifact, checkpoint, journal
+from pneumoray.config import Config
+from pneumoray.data.manifest import Finding
 from pneumoray.errors import StudyError, WorkspaceError, did_you_mean
-from pneumoray.study import Config, Study, configurations, parse
+from pneumoray.grid import configurations
+from pneumoray.study import Study
+from pneumoray.study_file import parse
 
 ENVIRONMENT_VARIABLE = "PNEUMORAY_WORKSPACE"
 DEFAULT = "pneumoray-workspace"
@@ -23,32 +27,37 @@ _LAST = "last-study.json"
 
 @dataclass(frozen=True)
 class TrialRow:
-    """One line of the leaderboard: what a trial is, and how far it came."""
+    """What a trial is, and how far it came."""
 
     trial: str
-    family: str
-    backbone: str
     stage: str  # race | final
     status: str  # WAITING | RUNNING | FINISHED | FAILED | KILLED, as the journal last said
     outcome: str  # '' until it ends; trained | cut | failed | interrupted
-    val_auroc: float | None  # of the best epoch
-    epochs: int
-    time_seconds: float
-    run_id: str | None
     config: Config
+    state: checkpoint.State
+    run_id: str | None = None
     reason: str = ""
 
-    def as_json(self) -> dict[str, Any]:
-        names = ("trial", "family", "backbone", "stage", "status", "outcome", "val_auroc", "epochs")
-        row = {name: getattr(self, name) for name in names}
-        if self.val_auroc is not None and math.isnan(self.val_auroc):
-            row["val_auroc"] = None  # JSON knows no NaN
-        row |= {"time_seconds": round(self.time_seconds, 3), "run_id": self.run_id}
-        return row | {
-            "optimizer": self.config.optimizer,
-            "lr": self.config.lr,
-            "reason": self.reason,
-        }
+    @property
+    def family(self) -> str:
+        return self.config.family
+
+    @property
+    def backbone(self) -> str:
+        return self.config.backbone
+
+    @property
+    def val_auroc(self) -> float | None:
+        """Of the best epoch; None before the first."""
+        return self.state.best.val_auroc if self.state.best else None
+
+    @property
+    def epochs(self) -> int:
+        return self.state.epoch
+
+    @property
+    def time_seconds(self) -> float:
+        return self.state.seconds
 
 
 @dataclass(frozen=True)
@@ -93,11 +102,13 @@ class StudyFolder:
             shutil.rmtree(aside)
         if record.exists() and journal.latest(self.journal, "trial", "trial"):
             old = self.identity()
-            before, now = ({**one["study"], **one, "study": None} for one in (old, new))
+            known = parse(old["study"]).fingerprint()  # fields that are newer get their defaults
+            before = known | {key: value for key, value in old.items() if key != "study"}
+            now = study.fingerprint() | {"packs": packs, **marks}
             changed = [key for key in now if before.get(key) != now[key]]
+            more_epochs = changed == ["epochs"] and now["epochs"] > before["epochs"]
             configs = configurations(study)
             cosine = sorted({c.backbone for c in configs if c.schedule == "cosine"})
-            more_epochs = changed == ["epochs"] and now["epochs"] > before["epochs"]
             if changed and not (more_epochs and not cosine):
                 named = "; ".join(f"{key} {before.get(key)} -> {now[key]}" for key in changed)
                 why = (
@@ -121,36 +132,37 @@ class StudyFolder:
         ends = journal.latest(self.journal, "end", "trial")
         is_idle = not self.is_locked()
         rows = []
-        for config in self._configs():
+        study = self.study()
+        for config in configurations(study) if study else []:
             trial_id = config.trial_id
             start, end = begun.get(trial_id), ends.get(trial_id, {})
             if start and end and end["time"] < start["time"]:  # it was taken up again since
                 end = {}
             if start and not end and is_idle:  # nobody was left to write down its end
                 end = {"status": "KILLED", "outcome": "interrupted"}
-            state = checkpoint.read_state(self.trial(trial_id))
             rows.append(
                 TrialRow(
                     trial=trial_id,
-                    family=config.family,
-                    backbone=config.backbone,
                     stage=start["stage"] if start else "race",
                     status=end.get("status", "RUNNING") if start else "WAITING",
                     outcome=end.get("outcome", ""),
-                    val_auroc=state.best.val_auroc if state.best else None,
-                    epochs=state.epoch,
-                    time_seconds=state.seconds,
-                    run_id=(run_ids or {}).get(trial_id),
                     config=config,
+                    state=checkpoint.read_state(self.trial(trial_id)),
+                    run_id=(run_ids or {}).get(trial_id),
                     reason=end.get("reason") or "",
                 )
             )
         return sorted(rows, key=_by_score)
 
-    def _configs(self) -> list[Config]:
-        """The configurations of the study as it was last run here."""
+    def study(self) -> Study | None:
+        """The study as it was last run here; None before the first run."""
         found = journal.latest(self.journal, "study", "study").get(self.name)
-        return configurations(parse(found["config"])) if found else []
+        return parse(found["config"]) if found else None
+
+    def findings(self) -> list[Finding]:
+        """What the audit noticed about the study's data when it was last run."""
+        found = journal.latest(self.journal, "study", "study").get(self.name, {})
+        return [Finding(**one) for one in found.get("findings", [])]
 
     def is_locked(self) -> bool:
         """Whether a process trains or votes this study now."""

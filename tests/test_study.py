@@ -4,8 +4,10 @@ import pydantic
 import pytest
 
 from pneumoray import study as studies
+from pneumoray.config import Config
 from pneumoray.errors import StudyError
-from pneumoray.study import Config, configurations, parse, read
+from pneumoray.grid import configurations
+from pneumoray.study_file import parse, read, shipped
 
 BASE = {"name": "x", "backbones": ["resnet18"], "epochs": 4, "race": {"rungs": [1]}}
 
@@ -19,17 +21,40 @@ def write(path, text):
     return str(path)
 
 
-@pytest.mark.parametrize("name", studies.shipped())
+@pytest.mark.parametrize("name", shipped())
 def test_shipped_studies_can_be_read_and_say_what_they_are(name):
-    shipped = read(name)
-    assert shipped.name == name
-    assert shipped.description
-    configs = configurations(shipped)
+    study_ = read(name)
+    assert study_.name == name
+    assert study_.description
+    configs = configurations(study_)
     assert len({config.trial_id for config in configs}) == len(configs) > 1
 
 
 def test_the_main_studies_are_shipped():
-    assert {"demo", "xray", "xray-64"} <= set(studies.shipped())
+    assert {"demo", "xray", "xray-64"} <= set(shipped())
+
+
+SEEDS = {"team-zoo", "resnet18-scratch", "transfer-head", "layer-order", "landmarks"}
+
+
+@pytest.mark.parametrize("name", sorted(SEEDS))
+def test_small_keeps_the_axes_of_a_study(name):
+    """Every comparison, arm and axis is there; only the values of sizes and epochs may be others."""
+    full, small = read(name), read(name, small=True)
+    assert small.name == f"{name}-small"
+    assert small.seeds == 3
+    assert small.tables().keys() == full.tables().keys()
+    for table, shrunk in zip(full.tables().values(), small.tables().values(), strict=True):
+        assert list(table["arms"]) == list(shrunk["arms"])
+        assert list(table["grid"]) == list(shrunk["grid"])
+        for axis, values in table["grid"].items():
+            assert len(values) == len(shrunk["grid"][axis])
+            assert axis in ("epochs", "image_size") or values == shrunk["grid"][axis]
+
+
+def test_a_study_without_a_small_table_says_so():
+    with pytest.raises(StudyError, match="xray has no table 'small'; lower its sizes with --set"):
+        read("xray", small=True)
 
 
 def test_the_demo_is_as_the_readme_says():
@@ -146,7 +171,7 @@ BAD = {
     "range": ({"dropout": 1.5}, "dropout 1.5"),
     "word": ({"optimizer": "adagrad"}, "optimizer 'adagrad'"),
     "type": ({"epochs": "many"}, "epochs 'many'"),
-    "empty": ({"backbones": []}, "backbones"),
+    "empty": ({"backbones": []}, "no backbone is named"),
     "no list": ({"backbones": "resnet18"}, "backbones"),
     "backbone without name": ({"backbones": [{"lr": 1}]}, "names no backbone"),
     "backbone": ({"backbones": ["resnet81"]}, "did you mean resnet"),

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pneumoray.ensemble import Candidate, champions, soft_vote
 from pneumoray.errors import StudyError
 from pneumoray.predictions import Predictions
+from pneumoray.voting import Candidate, champions, soft_vote
 
 
 def predictions(probs=((0.2, 0.8), (0.6, 0.4)), ids=("a", "b"), classes=("N", "P")):
@@ -15,7 +15,8 @@ def predictions(probs=((0.2, 0.8), (0.6, 0.4)), ids=("a", "b"), classes=("N", "P
 
 
 def candidate(trial, family, auroc, loss=0.5):
-    return Candidate(trial, family, f"{family}-backbone", (auroc, -loss), predictions())
+    config_id = trial.partition("/")[0]  # "v1/0" and "v1/1" are seeds of one configuration
+    return Candidate(trial, config_id, family, f"{family}-backbone", (auroc, -loss), predictions())
 
 
 FIELD = [
@@ -48,6 +49,14 @@ def test_equal_candidates_are_told_apart_by_name_not_by_order():
     twins = [candidate("b", "vgg", 0.9), candidate("a", "vgg", 0.9)]
     assert [c.trial for c in champions(twins, 1)] == ["a"]
     assert [c.trial for c in champions(twins[::-1], 1)] == ["a"]
+
+
+def test_a_configuration_is_ranked_by_its_mean_and_its_best_seed_stands_for_it():
+    lucky = [candidate("v1/0", "vgg", 0.99), candidate("v1/1", "vgg", 0.80)]  # mean 0.895
+    steady = [candidate("v2/0", "vgg", 0.91), candidate("v2/1", "vgg", 0.93)]  # mean 0.92
+    assert [c.trial for c in champions([*lucky, *steady], 1)] == ["v2/1"]
+    both = champions([*steady, *lucky], 9, any_family=True)
+    assert [c.trial for c in both] == ["v2/1", "v1/0"]
 
 
 def test_a_family_that_is_not_there_is_refused_with_near_names():

@@ -1,6 +1,5 @@
 """A workspace finds its studies, refuses another study under the same name, and ranks trials."""
 
-import json
 import os
 from dataclasses import asdict
 from functools import partial
@@ -11,8 +10,9 @@ import pytest
 from pneumoray import artifact, checkpoint, workspace
 from pneumoray.checkpoint import EpochRecord, State
 from pneumoray.errors import StudyError, WorkspaceError
+from pneumoray.grid import configurations
 from pneumoray.journal import Journal
-from pneumoray.study import configurations, parse
+from pneumoray.study_file import parse
 from pneumoray.workspace import open_workspace
 
 PACKS = {"32px squeeze grey": "abc"}
@@ -240,13 +240,6 @@ def test_nothing_runs_where_no_process_holds_the_study(ranked):
     rows = {row.trial: row for row in ranked.folder.rows()}
     left = rows[ranked.ids["running"]]
     assert (left.status, left.outcome) == ("KILLED", "interrupted")
-
-
-def test_rows_are_json_that_any_program_reads(ranked):
-    rows = [row.as_json() for row in ranked.folder.rows()]
-    promised = "trial family backbone stage status outcome val_auroc epochs time_seconds run_id"
-    assert set(promised.split()) <= rows[0].keys()
-    json.dumps(rows, allow_nan=False)
 
 
 def test_a_study_without_trials_has_no_rows(place):

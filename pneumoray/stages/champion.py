@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 
 from pneumoray import artifact, bundle, checkpoint
-from pneumoray.ensemble import Candidate, champions
 from pneumoray.evaluation import calibration
 from pneumoray.journal import Journal, latest
 from pneumoray.predictions import Predictions
 from pneumoray.study import Study
 from pneumoray.training.trial import ended
+from pneumoray.voting import Candidate, champions
 from pneumoray.workspace import StudyFolder
 
 
@@ -52,10 +52,22 @@ def candidates(folder: StudyFolder) -> list[Candidate]:
     """Every trial of the study that was trained to its full budget."""
     found = []
     for row in folder.rows():
-        state = checkpoint.read_state(folder.trial(row.trial))
-        if row.outcome != "failed" and state.best and ended(row.config, state, row.config.epochs):
+        if (
+            row.outcome != "failed"
+            and row.state.best
+            and ended(row.config, row.state, row.config.epochs)
+        ):
             val = checkpoint.val_predictions(folder.trial(row.trial))
-            found.append(Candidate(row.trial, row.family, row.backbone, state.best.rank, val))
+            found.append(
+                Candidate(
+                    row.trial,
+                    row.config.config_id,
+                    row.family,
+                    row.backbone,
+                    row.state.best.rank,
+                    val,
+                )
+            )
     return found
 
 

@@ -2,18 +2,21 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
+from pneumoray.config import Config
 from pneumoray.data import split
 from pneumoray.data.read import num_cores
 from pneumoray.distributed.resources import Resources
-from pneumoray.models import weights, zoo
+from pneumoray.grid import check_size, configurations
+from pneumoray.models import freeze, weights, zoo
+from pneumoray.models.architecture import Architecture
 from pneumoray.stages import prepare
 from pneumoray.stages.prepare import OnEvent
-from pneumoray.study import Config, Race, Study, configurations
+from pneumoray.study import Race, Study
 from pneumoray.training import optim
 from pneumoray.workspace import open_workspace
 
@@ -25,7 +28,7 @@ _STATES_KEPT = 4  # of a trial: weights, best weights, two moments of the optimi
 
 @dataclass(frozen=True)
 class BackbonePlan:
-    """One backbone's share. images_per_second is that of one trial on one worker."""
+    """One network's share. images_per_second is that of one trial on one worker."""
 
     backbone: str
     num_trials: int
@@ -61,9 +64,11 @@ def dry_run(
     images: Path | None,
     workspace: Path | None,
     resources: Resources,
+    yes: bool = False,
     on_event: OnEvent = lambda event: None,
 ) -> Plan:
     """Plan a study on this machine. Trains nothing and decodes nothing: two timed steps a backbone."""
+    check_size(study, yes)
     study = prepare.leave_out_missing(study, on_event)
     configs = configurations(study)
     for backbone, where in dict.fromkeys((c.backbone, c.weights) for c in configs):
@@ -82,9 +87,10 @@ def dry_run(
     device = "cuda" if has_gpu else "cpu"
     num_classes = len(manifest.classes)
     plans = []
-    for backbone in dict.fromkeys(config.backbone for config in configs):
-        own = [config for config in configs if config.backbone == backbone]
-        on_event({"type": "note", "text": f"timing {backbone}"})
+    for network in dict.fromkeys(map(_network, configs)):
+        own = [config for config in configs if _network(config) == network]
+        backbone, size = own[0].backbone, own[0].image_size
+        on_event({"type": "note", "text": f"timing {backbone} at {size} px"})
         speed, parameters = _timed(own[0], num_classes, device, resources.cpus_per_trial)
         epochs = num_epochs(study, own)
         seconds = epochs * (num_train + num_val * _VALIDATION_COST) / speed
@@ -92,7 +98,7 @@ def dry_run(
             BackbonePlan(
                 backbone,
                 len(own),
-                own[0].image_size,
+                size,
                 speed,
                 epochs,
                 seconds / 3600,
@@ -102,6 +108,11 @@ def dry_run(
     settings = {prepare.settings_of(config) for config in configs}
     pack_mib = sum(one.num_bytes for one in settings) * len(manifest.images) / 2**20
     return Plan(study.name, configs, plans, num_train, pack_mib, slots, device)
+
+
+def _network(config: Config) -> tuple[Architecture, str]:
+    """What decides how fast a trial trains."""
+    return replace(config.architecture, dropout=0.0), config.freeze
 
 
 def num_epochs(study: Study, configs: Sequence[Config]) -> int:
@@ -118,14 +129,8 @@ def num_epochs(study: Study, configs: Sequence[Config]) -> int:
 def _timed(config: Config, num_classes: int, device: str, threads: int) -> tuple[float, int]:
     """(training images per second of one trial, parameters) from a few steps on noise."""
     torch.set_num_threads(threads)
-    model = zoo.build(
-        config.backbone,
-        num_classes,
-        config.in_chans,
-        head=config.head,
-        dropout=config.dropout,
-        image_size=config.image_size,
-    ).to(device)
+    model = zoo.build(config.architecture, num_classes).to(device)
+    freeze.freeze(model, config.backbone, config.freeze)
     optimizer = optim.build_optimizer(
         model, config.optimizer, config.lr, config.weight_decay, config.momentum, config.clip_norm
     )

@@ -7,20 +7,27 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pneumoray.config import Config
 from pneumoray.data import split
 from pneumoray.data.audit import audit
 from pneumoray.data.demo import make_demo
 from pneumoray.data.folder import matched_patients, scan
 from pneumoray.data.manifest import Finding, Manifest
 from pneumoray.data.pack import ImageSettings, Pack, make_pack
+from pneumoray.data.photographs import make_photographs
 from pneumoray.data.read import map_threads, read_facts
-from pneumoray.errors import DataError
+from pneumoray.errors import DataError, StudyError
 from pneumoray.models import weights
-from pneumoray.study import Config, Study, optional_backbones, without_backbones
+from pneumoray.study import Study, optional_backbones, without_backbones
 from pneumoray.workspace import Workspace
 
 OnEvent = Callable[[dict[str, Any]], None]
-SYNTHETIC = "synthetic"
+GENERATED: dict[
+    str, tuple[str, Callable[[Path], Path]]
+] = {  # what a study's `data` may name beside a place: where it is made, and by what
+    "synthetic": ("demo-data", make_demo),
+    "photographs": ("demo-photographs", make_photographs),
+}
 _NAMED = 3  # examples in a message
 
 
@@ -40,11 +47,16 @@ class Prepared:
 
     @property
     def hashes(self) -> dict[str, str]:
-        return {f"{s.size}px {s.fit} {s.color}": pack.hash for s, pack in self.packs.items()}
+        return {_label(settings): pack.hash for settings, pack in self.packs.items()}
 
 
 def settings_of(config: Config) -> ImageSettings:
-    return ImageSettings(config.image_size, config.image_fit, config.color)
+    return ImageSettings(config.image_size, config.image_fit, config.color, config.crop_fraction)
+
+
+def _label(settings: ImageSettings) -> str:
+    part = f" {settings.crop_fraction:g}" if settings.crop_fraction < 1 else ""
+    return f"{settings.size}px {settings.fit}{part} {settings.color}"
 
 
 def list_images(
@@ -61,10 +73,16 @@ def list_images(
             f"study {study.name} names no data: give --data DIR (or --data TABLE.csv --images DIR), "
             "set data: in the study, or set PNEUMORAY_DATA; '--study demo' brings its own"
         )
-    if named == SYNTHETIC:
-        return scan(make_demo(workspace.root / "demo-data"), None, study.patient_rule)
-    root = images or (Path(study.images).expanduser() if from_study and study.images else None)
-    return scan(Path(named).expanduser(), root, study.patient_rule)
+    place, root = Path(named).expanduser(), images
+    if str(named) in GENERATED:
+        folder, make = GENERATED[str(named)]
+        place = make(workspace.root / folder)
+    elif from_study and study.images and images is None:
+        root = Path(study.images).expanduser()
+    manifest, findings = scan(place, root, study.patient_rule)
+    if study.max_images is not None:
+        manifest = split.subset(manifest, study.max_images, study.split_seed)
+    return manifest, findings
 
 
 def pack_images(
@@ -109,6 +127,16 @@ def check_patients(manifest: Manifest, no_patients: bool) -> None:
             f"name such as {Path(manifest.images['id'].iloc[0]).name}): --set patient_rule=REGEX, "
             "or say with --no-patients that every image is a patient of its own"
         )
+
+
+def check_outputs(configs: Iterable[Config], classes: Sequence[str]) -> None:
+    """Refuse one logit where there are more than two classes."""
+    for config in configs:
+        if config.output == "sigmoid" and len(classes) > 2:
+            raise StudyError(
+                f"{config.backbone} has output sigmoid, one logit for two classes, and the data has "
+                f"{len(classes)} classes: use output: softmax"
+            )
 
 
 def check_leaks(manifest: Manifest, allow_leaks: bool) -> bool:

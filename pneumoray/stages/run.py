@@ -1,5 +1,6 @@
 """One attempt at a study: rounds of trials, and what each of them says, on the way to the journal."""
 
+import itertools
 import shutil
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -8,10 +9,11 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from pneumoray import artifact, checkpoint, journal
+from pneumoray.config import Config
 from pneumoray.distributed.resources import Resources
 from pneumoray.evaluation import metrics
 from pneumoray.stages.prepare import OnEvent, Prepared
-from pneumoray.study import Config, Race, Study
+from pneumoray.study import Race, Study
 from pneumoray.training.trial import Trial, ended
 from pneumoray.workspace import StudyFolder
 
@@ -122,19 +124,24 @@ class Run:
         ]
 
     def _survivors(self, alive: Sequence[Trial], until: int | None) -> list[Trial]:
-        """The best 1/eta of each backbone by what they reached up to this rung; one after the last."""
+        """The best 1/eta configurations of each backbone up to this rung; one after the last."""
         alive = [trial for trial in alive if trial.id not in self.failed]
         if until is None:
             return alive
         assert isinstance(self.study.race, Race)
         is_last = until == self.study.race.rungs[-1]
-        by_backbone: dict[str, list[Trial]] = defaultdict(list)
-        for trial in alive:
-            by_backbone[trial.config.backbone].append(trial)
-        kept = []
-        for rivals in by_backbone.values():
-            rivals.sort(key=lambda trial: (_best_up_to(trial, until), trial.id), reverse=True)
-            kept += rivals[: 1 if is_last else max(1, len(rivals) // self.study.race.eta)]
+        rivals: dict[str, dict[str, list[Trial]]] = defaultdict(lambda: defaultdict(list))
+        for trial in alive:  # seeds of one configuration stay or go together
+            rivals[trial.config.backbone][trial.config.config_id].append(trial)
+        kept: list[Trial] = []
+        for configurations in rivals.values():
+            best_first = sorted(
+                configurations.values(),
+                key=lambda repeats: (_mean_up_to(repeats, until), repeats[0].id),
+                reverse=True,
+            )
+            num_kept = 1 if is_last else max(1, len(best_first) // self.study.race.eta)
+            kept += itertools.chain.from_iterable(best_first[:num_kept])
         return [trial for trial in alive if trial in kept]
 
     def _announce(self, stage: str, todo: Sequence[Trial], until: int | None, slots: int) -> None:
@@ -225,9 +232,13 @@ class Run:
             self.on_event({"type": "cut", "trial": trial.id})
 
 
-def _best_up_to(trial: Trial, epoch: int) -> tuple[float, float]:
-    records = [r for r in checkpoint.read_state(trial.folder).records if r.epoch <= epoch]
-    return max((record.rank for record in records), default=(float("-inf"), 0.0))
+def _mean_up_to(repeats: Sequence[Trial], epoch: int) -> tuple[float, float]:
+    """The mean over the seeds of what each had reached at best by this epoch."""
+    ranks = []
+    for trial in repeats:
+        records = [r for r in checkpoint.read_state(trial.folder).records if r.epoch <= epoch]
+        ranks.append(max((record.rank for record in records), default=(float("-inf"), 0.0)))
+    return checkpoint.mean_rank(ranks)
 
 
 def _draw(trial: Trial, state: checkpoint.State) -> None:

@@ -9,11 +9,12 @@ from pneumoray import checkpoint, tracking
 from pneumoray.data.read import map_threads
 from pneumoray.distributed.resources import Resources, is_remote, keep_token_private
 from pneumoray.errors import StudyError
+from pneumoray.grid import check_size, configurations
 from pneumoray.stages import champion, prepare, provenance, recording
 from pneumoray.stages.prepare import OnEvent
 from pneumoray.stages.run import Run
-from pneumoray.study import Study, configurations
-from pneumoray.study import read as read_study
+from pneumoray.study import Study
+from pneumoray.study_file import read as read_study
 from pneumoray.workspace import TrialRow, open_workspace
 
 
@@ -30,6 +31,7 @@ def train_all(
     allow_leaks: bool = False,
     no_patients: bool = False,
     promote: bool = False,
+    yes: bool = False,
     verbose: bool = False,
     on_event: OnEvent = lambda event: None,
 ) -> list[TrialRow]:
@@ -37,16 +39,19 @@ def train_all(
 
     The same call again goes on where it was left, and does nothing when all is done. A trial that
     fails is on the leaderboard with its reason; the others go on.
+    `yes` lets a study of more than 500 trials begin.
     Raises PneumorayError, before anything starts, for whatever the user can fix.
     """
     place = open_workspace(workspace)
     study = read_study(study) if isinstance(study, str) else study
+    check_size(study, yes)
     study = prepare.leave_out_missing(study, on_event)
     configs = configurations(study)
     settings = tracking.find_settings(_path(mlflow), place.root, study.name == "demo")
     tracking.check(settings)
     listed = prepare.list_images(study, _path(data), _path(images), place)
     prepare.check_patients(listed[0], no_patients)
+    prepare.check_outputs(configs, listed[0].classes)
     folder = place.study(study.name)
     prepare.check_weights(
         [c for c in configs if fresh or checkpoint.newest(folder.trial(c.trial_id)) is None]

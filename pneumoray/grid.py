@@ -1,0 +1,203 @@
+"""The configurations of a study: its comparisons, each backbones or arms over a grid of axes."""
+
+import itertools
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pneumoray.config import Config, Settings, validated
+from pneumoray.errors import StudyError, did_you_mean
+from pneumoray.models import names
+from pneumoray.study import GridAxes, Study, Table
+
+MOST_TRIALS = 500  # that a study starts without being asked twice
+
+
+@dataclass(frozen=True)
+class Member:
+    """A configuration in its comparison; `arm` is its variant's name, `arm_fields` what that sets."""
+
+    comparison: str
+    arm: str
+    arm_fields: frozenset[str]
+    config: Config
+
+
+def check_size(study: Study, yes: bool) -> None:
+    """Raise StudyError for a study of more than MOST_TRIALS, unless `yes`."""
+    if (count := num_trials(study)) > MOST_TRIALS and not yes:
+        raise StudyError(
+            f"study {study.name} asks for {count:,} trials, more than {MOST_TRIALS}: shorten its axes, "
+            "or say --yes"
+        )
+
+
+def num_trials(study: Study) -> int:
+    """How many trials the axes multiply to, without making them. Raises StudyError for bad axes."""
+    sizes = (math.prod(map(len, product.axes.values())) for product in _products(study))
+    return study.seeds * sum(sizes)
+
+
+def configurations(study: Study) -> list[Config]:
+    """Every configuration of the study, in the order written; one of two comparisons comes once."""
+    return list({member.config.trial_id: member.config for member in members(study)}.values())
+
+
+def members(study: Study) -> list[Member]:
+    """Every configuration of every comparison, with its seeds. Raises StudyError in one line.
+
+    Axes multiply with each other, with the backbones and with the arms.
+    """
+    base = study.model_dump(include=set(Settings.model_fields))
+    found: list[Member] = []
+    for product in _products(study):
+        if study.seeds > 1 and "seed" in product.axes:
+            raise StudyError("grid has the axis seed, and seeds repeats each: choose one of them")
+        for point in itertools.product(*product.axes.values()):
+            values = base | product.settings | dict(zip(product.axes, point, strict=True))
+            first = _configuration(values, product.where)
+            if study.rungs and study.rungs[-1] >= first.epochs:
+                raise StudyError(
+                    f"epochs {first.epochs} of {first.backbone} end before the race's "
+                    f"last rung {study.rungs[-1]}: lower race.rungs, or use race=full"
+                )
+            for seed in range(first.seed, first.seed + study.seeds):
+                config = first.model_copy(update={"seed": seed})
+                found.append(Member(product.comparison, product.arm, product.arm_fields, config))
+    found = _with_epochs_apart(found)
+    _check_once(found)
+    return found
+
+
+@dataclass(frozen=True)
+class _Product:
+    """Axes that multiply over settings that stay."""
+
+    comparison: str
+    arm: str
+    arm_fields: frozenset[str]
+    settings: Table
+    axes: GridAxes
+
+    @property
+    def where(self) -> str:
+        """How a message about it begins."""
+        of = f"comparison {self.comparison!r}: " if self.comparison else ""
+        return of + (f"arm {self.arm!r}: " if self.arm else "")
+
+
+def _products(study: Study) -> Iterator[_Product]:
+    for name, table in study.tables().items():
+        own = dict(table)
+        entries, arms, grid = own.pop("backbones"), own.pop("arms"), own.pop("grid")
+        for field in own:
+            _check_field(field, f"comparison {name!r}: ")
+        for arm, settings in _arms(arms).items():
+            for entry in entries or [{}]:
+                backbone = {"backbone": entry} if isinstance(entry, str) else dict(entry)
+                if entry and "backbone" not in backbone:
+                    raise StudyError(
+                        f"backbones entry {entry} names no backbone: add 'backbone: resnet18'"
+                    )
+                backbone.pop("optional", None)
+                tables = _tables(backbone.pop("grid", grid), backbone.get("backbone") or study.name)
+                for axes in tables:
+                    if entry and ("backbone" in own | settings | axes):
+                        raise StudyError(
+                            f"study {study.name} lists backbones, and has an axis or arm backbone too: "
+                            "keep one of them"
+                        )
+                    fields = frozenset(settings)
+                    yield _Product(name, arm, fields, own | backbone | settings, axes)
+
+
+def _arms(arms: Any) -> dict[str, Table]:
+    """Names and settings; one without a name where there are none."""
+    if not isinstance(arms, dict) or not all(isinstance(arm, dict) for arm in arms.values()):
+        raise StudyError(
+            f"arms are {arms!r}: write names and their settings, as {{small: {{image_size: 64}}}}"
+        )
+    for name, settings in arms.items():
+        for field in settings:
+            _check_field(field, f"arm {name!r}: ")
+    return {str(name): settings for name, settings in arms.items()} or {"": {}}
+
+
+def _tables(grid: Any, whose: str) -> list[GridAxes]:
+    tables = grid if isinstance(grid, list) else [grid]
+    if not tables or not all(isinstance(axes, dict) for axes in tables):
+        raise StudyError(
+            f"grid of {whose} is {grid!r}: write a table of axes, as "
+            "{lr: [1e-3, 1e-4]}, or a list of such tables"
+        )
+    for axes in tables:
+        for axis, values in axes.items():
+            _check_field(axis, "grid axis ")
+            if not isinstance(values, list) or not values:
+                raise StudyError(f"grid axis {axis!r} needs a list of values, got {values!r}")
+    return tables
+
+
+def _check_field(field: str, where: str) -> None:
+    known = {"backbone", "family", *Settings.model_fields}
+    if field in known:
+        return
+    if field in Study.model_fields or field == "classes":
+        raise StudyError(
+            f"{where}{field!r} belongs to the whole study: all that is compared has the same data "
+            "and classes; make a second study"
+        )
+    raise StudyError(f"{where}{field!r} is no field of a configuration{did_you_mean(field, known)}")
+
+
+def _configuration(values: Table, where: str) -> Config:
+    if "backbone" not in values:
+        raise StudyError(
+            f"{where}no backbone is named: add 'backbones: [resnet18]', or an axis backbone"
+        )
+    names.check_backbone(str(values["backbone"]))
+    config = validated(Config, values, f"{where}backbone {values['backbone']}")
+    _check_network(config)
+    return config
+
+
+def _check_network(config: Config) -> None:
+    """Refuse now what could not be built later."""
+    if config.family == "layers":
+        from pneumoray.models import layers
+
+        layers.describe(config.architecture, num_classes=2)
+    if config.head != "linear" or config.hidden:
+        from pneumoray.models import head
+
+        head.check_head(config.head, config.backbone, config.hidden)
+    if config.freeze != "none":
+        from pneumoray.models import freeze
+
+        freeze.check_freeze(config.backbone, config.freeze)
+
+
+def _with_epochs_apart(found: list[Member]) -> list[Member]:
+    """Mark configurations that differ in nothing but epochs: they are trials of their own."""
+    budgets = defaultdict(set)
+    for member in found:
+        budgets[member.config.trial_id].add(member.config.epochs)
+    return [
+        replace(member, config=member.config.model_copy(update={"epochs_compared": True}))
+        if len(budgets[member.config.trial_id]) > 1
+        else member
+        for member in found
+    ]
+
+
+def _check_once(found: Sequence[Member]) -> None:
+    seen: set[tuple[str, str]] = set()
+    for member in found:
+        config = member.config
+        if (member.comparison, config.trial_id) in seen:
+            raise StudyError(
+                f"{config.trial_id} ({config.optimizer}, lr {config.lr:g}) is asked for twice; remove one"
+            )
+        seen.add((member.comparison, config.trial_id))
