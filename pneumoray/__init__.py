@@ -4,15 +4,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pneumoray.bundle import load as load_bundle
+    from pneumoray.stages.board import leaderboard
+    from pneumoray.stages.compare import compare
     from pneumoray.stages.train import train_all
     from pneumoray.stages.vote import ensemble
 
-__all__ = ["ensemble", "load_bundle", "train_all"]
+__all__ = ["compare", "ensemble", "leaderboard", "load_bundle", "train_all"]
 __version__ = "0.1.0"
 
 _WHERE = {
     "train_all": ("pneumoray.stages.train", "train_all"),
+    "compare": ("pneumoray.stages.compare", "compare"),
     "ensemble": ("pneumoray.stages.vote", "ensemble"),
+    "leaderboard": ("pneumoray.stages.board", "leaderboard"),
     "load_bundle": ("pneumoray.bundle", "load"),
 }
 

@@ -1,137 +1,26 @@
 """Commands. Each is a stage: parse, call, print. Heavy imports happen inside."""
 
-import errno
-import functools
 import json
 import sys
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import click
 
-from pneumoray.errors import PneumorayError
-
-_FOLDER = click.Path(path_type=Path)
-_EXIT_INTERRUPTED = 130
-_USERS_TO_MEND = (  # a disk or a path, not a fault of ours
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EACCES,
-    errno.EPERM,
-    errno.EROFS,
-    errno.ENOTDIR,
-    errno.EEXIST,
+from pneumoray.options import (
+    FILE,
+    FOLDER,
+    OneLineGroup,
+    json_option,
+    mlflow_option,
+    new_study_options,
+    one_line_errors,
+    ray_options,
+    study_option,
+    workspace_option,
 )
-
-
-def _one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
-    """Turn what a user can fix into one line on stderr and exit code 1."""
-
-    @functools.wraps(command)
-    def wrapped(*args: Any, **options: Any) -> None:
-        try:
-            command(*args, **options)
-        except PneumorayError as error:
-            _fail(str(error))
-        except OSError as error:
-            if error.errno not in _USERS_TO_MEND:
-                raise
-            place = f" {error.filename}" if error.filename else ""
-            _fail(f"can't read or write{place}: {error.strerror}; mend that, or name another place")
-        except KeyboardInterrupt:
-            _fail("stopped; the same command goes on from here", _EXIT_INTERRUPTED)
-
-    return wrapped
-
-
-def _fail(message: str, code: int = 1) -> None:
-    from pneumoray import console
-
-    console.error(message)
-    sys.exit(code)
-
-
-def _options(*options: Callable) -> Callable:
-    return lambda command: functools.reduce(lambda f, option: option(f), reversed(options), command)
-
-
-workspace_option = click.option(
-    "--workspace",
-    type=_FOLDER,
-    help="Where packs, studies and MLflow's database lie. "
-    "[default: PNEUMORAY_WORKSPACE, else ./pneumoray-workspace]",
-)
-study_option = click.option("--study", help="A study of the workspace. [default: the last trained]")
-data_options = _options(
-    click.option("--data", type=_FOLDER, help="Image folder, or a CSV table of images."),
-    click.option("--images", type=_FOLDER, help="What the paths in the table are relative to."),
-)
-new_study_options = _options(
-    click.option(
-        "--study", default="xray", show_default=True, help="A shipped study, or a YAML file."
-    ),
-    data_options,
-    click.option(
-        "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a study field."
-    ),
-)
-ray_options = _options(
-    click.option("--mlflow", type=_FOLDER, help="An mlflow.yaml. [default: ./ or the workspace's]"),
-    click.option("--address", help="Ray cluster, or 'local'. [default: RAY_ADDRESS, else local]"),
-    click.option(
-        "--device",
-        type=click.Choice(["auto", "cpu", "cuda"]),
-        default="auto",
-        show_default=True,
-        help="Where models train; auto: on GPUs if the cluster has any now.",
-    ),
-    click.option(
-        "--cpus-per-trial",
-        type=click.IntRange(1),
-        default=1,
-        show_default=True,
-        help="Cores and threads of a trial's worker.",
-    ),
-    click.option(
-        "--gpus-per-trial",
-        type=click.FloatRange(0, min_open=True),
-        default=1.0,
-        show_default=True,
-        help="GPUs of a trial's worker; small networks may share one, as 0.5.",
-    ),
-    click.option(
-        "--max-concurrent", type=click.IntRange(1), help="At most so many trials at once."
-    ),
-    click.option(
-        "--promote",
-        is_flag=True,
-        help="Move the champion alias even to a model that is not better.",
-    ),
-    click.option("--verbose", is_flag=True, help="Show what Ray has to say."),
-)
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
-
-
-class _OneLineGroup(click.Group):
-    """A group whose usage errors are one line as well: click's own take three."""
-
-    def main(self, *args: Any, **extra: Any) -> Any:
-        try:
-            return super().main(*args, **(extra | {"standalone_mode": False}))
-        except click.exceptions.NoArgsIsHelpError as error:
-            click.echo(error.format_message())
-            sys.exit(error.exit_code)
-        except click.UsageError as error:
-            command = error.ctx.command_path if error.ctx else "pneumoray"
-            message = " ".join(error.format_message().split())
-            _fail(f"{message} See '{command} --help'.", error.exit_code)
-        except click.Abort:
-            _fail("stopped", _EXIT_INTERRUPTED)
 
 
 @click.group(
-    cls=_OneLineGroup,
+    cls=OneLineGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(package_name="pneumoray")
@@ -156,7 +45,8 @@ def main() -> None:
     help="Train though no patient is known: every image then counts as one of its own.",
 )
 @click.option("--dry-run", is_flag=True, help="Print trials, hours and disk; start nothing.")
-@_one_line_errors
+@click.option("--yes", is_flag=True, help="Start though the study asks for more than 500 trials.")
+@one_line_errors
 def train_all(
     study,
     data,
@@ -172,27 +62,31 @@ def train_all(
     allow_leaks,
     no_patients,
     dry_run,
+    yes,
+    small,
     **resources,
 ):
     """Train every backbone of a study over its grid, and track each run."""
-    from pneumoray import console
-    from pneumoray import study as studies
+    from pneumoray import console, study_file
+    from pneumoray.progress import Progress
 
-    chosen = studies.read(study, [*overrides, *([f"workers={workers}"] if workers else [])])
+    more = [f"workers={workers}"] if workers else []
+    chosen = study_file.read(study, [*overrides, *more], small)
     from pneumoray.distributed.resources import Resources
 
     wanted = Resources(**resources)
     if dry_run:
         from pneumoray.stages import plan
 
-        with console.Progress() as progress:
-            made = plan.dry_run(chosen, data, images, workspace, wanted, on_event=progress)
+        with Progress() as progress:
+            made = plan.dry_run(chosen, data, images, workspace, wanted, yes, on_event=progress)
         console.plan(made)
         return
+    from pneumoray.stages.board import leaderboard as leaderboard_of
     from pneumoray.stages.train import train_all as run
 
-    with console.Progress() as progress:
-        rows = run(
+    with Progress() as progress:
+        run(
             chosen,
             data,
             images=images,
@@ -204,11 +98,15 @@ def train_all(
             allow_leaks=allow_leaks,
             no_patients=no_patients,
             promote=promote,
+            yes=yes,
             verbose=verbose,
             on_event=progress,
         )
-    console.leaderboard(rows, chosen.name)
-    console.note("next: pneumoray ensemble --top 3   (vote the best, test once)   ·   pneumoray ui")
+    console.leaderboard(leaderboard_of(chosen.name, workspace=workspace, mlflow=mlflow))
+    console.note(
+        "next: pneumoray ensemble --top 3   (vote the best, test once)   ·   "
+        "pneumoray compare --by AXIS   ·   pneumoray ui"
+    )
 
 
 @main.command()
@@ -221,7 +119,7 @@ def train_all(
 @workspace_option
 @ray_options
 @json_option
-@_one_line_errors
+@one_line_errors
 def ensemble(
     study,
     top,
@@ -238,9 +136,10 @@ def ensemble(
     """Vote the best models, choose on validation, and open the test split once."""
     from pneumoray import console
     from pneumoray.distributed.resources import Resources
+    from pneumoray.progress import Progress
     from pneumoray.stages.vote import ensemble as run
 
-    with console.Progress() as progress:
+    with Progress() as progress:
         report = run(
             study,
             top=top,
@@ -263,42 +162,81 @@ def ensemble(
 @main.command()
 @study_option
 @workspace_option
-@click.option("--mlflow", type=_FOLDER, help="An mlflow.yaml. [default: ./ or the workspace's]")
-@json_option
-@_one_line_errors
-def leaderboard(study, workspace, mlflow, as_json):
-    """Every trial of a study, best validation AUROC first."""
-    from pneumoray import console, tracking
-    from pneumoray.stages import recording
-    from pneumoray.workspace import open_workspace
+@mlflow_option
+@click.option("--csv", "form", flag_value="csv", help="Print CSV, for programs.")
+@click.option("--latex", "form", flag_value="latex", help="Print a LaTeX table (booktabs).")
+@click.option("--json", "form", flag_value="json", help="Print JSON and nothing else.")
+@one_line_errors
+def leaderboard(study, workspace, mlflow, form):
+    """Every configuration of a study, best mean validation AUROC first."""
+    from pneumoray import console
+    from pneumoray.comparing import leaderboard as boards
+    from pneumoray.stages.board import leaderboard as run
 
-    place = open_workspace(workspace, to_write=False)
-    folder = place.find(study)
-    settings = tracking.find_settings(mlflow, place.root, folder.name == "demo")
-    rows = folder.rows(recording.run_ids(folder, settings))
-    if as_json:
-        click.echo(json.dumps([row.as_json() for row in rows]))
-    else:
-        console.leaderboard(rows, folder.name)
+    board = run(study, workspace=workspace, mlflow=mlflow)
+    match form:
+        case "json":
+            click.echo(json.dumps(boards.to_json(board.standings)))
+        case "csv":
+            click.echo(boards.to_csv(boards.table(board.standings)), nl=False)
+        case "latex":
+            click.echo(boards.to_latex(boards.table(board.standings)), nl=False)
+        case _:
+            console.leaderboard(board)
 
 
 @main.command()
-@click.argument("data", type=_FOLDER)
-@click.option("--images", type=_FOLDER, help="What the paths in the table are relative to.")
+@study_option
+@click.option(
+    "--by",
+    "axes",
+    required=True,
+    metavar="AXIS[,AXIS]",
+    help="One or two axes of the study, or arm.",
+)
+@click.option("--output", type=FILE, help="Write the page here as well.")
+@workspace_option
+@mlflow_option
+@click.option("--csv", "form", flag_value="csv", help="Print CSV, for programs.")
+@click.option("--markdown", "form", flag_value="markdown", help="Print a Markdown table.")
+@one_line_errors
+def compare(study, axes, output, workspace, mlflow, form):
+    """Compare the values of an axis, all else equal: a table and pictures."""
+    from pneumoray import console
+    from pneumoray.evaluation import tables
+    from pneumoray.progress import Progress
+    from pneumoray.stages.compare import compare as run
+
+    by = [axis.strip() for axis in axes.split(",") if axis.strip()]
+    with Progress() as progress:
+        made = run(study, by, output=output, workspace=workspace, mlflow=mlflow, on_event=progress)
+    match form:
+        case "csv":
+            click.echo(tables.to_csv(made.comparison.table()), nl=False)
+        case "markdown":
+            click.echo(tables.to_markdown(made.comparison.table()), nl=False)
+        case _:
+            console.comparison(made)
+
+
+@main.command()
+@click.argument("data", type=FOLDER)
+@click.option("--images", type=FOLDER, help="What the paths in the table are relative to.")
 @click.option(
     "--patient-rule", help="Regular expression: the patient in a file name. [default: Kermany's]"
 )
 @json_option
-@_one_line_errors
+@one_line_errors
 def audit(data, images, patient_rule, as_json):
     """Check an image folder or table; exit 1 where something must be fixed."""
     from dataclasses import asdict
 
     from pneumoray import console
     from pneumoray.data.folder import KERMANY_RULE
+    from pneumoray.progress import Progress
     from pneumoray.stages import prepare
 
-    with console.Progress() as progress:
+    with Progress() as progress:
         found = prepare.audit_images(data, images, patient_rule or KERMANY_RULE, progress)
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in found]))
@@ -311,22 +249,21 @@ def audit(data, images, patient_rule, as_json):
 @main.command()
 @new_study_options
 @workspace_option
-@_one_line_errors
-def pack(study, data, images, overrides, workspace):
+@one_line_errors
+def pack(study, data, images, overrides, small, workspace):
     """Decode every image once, into the memory maps that trials read."""
     from dataclasses import asdict
 
-    from pneumoray import console
-    from pneumoray import study as studies
+    from pneumoray import console, study_file
+    from pneumoray.grid import configurations
+    from pneumoray.progress import Progress
     from pneumoray.stages import prepare
     from pneumoray.workspace import open_workspace
 
-    chosen, place = studies.read(study, overrides), open_workspace(workspace)
-    with console.Progress() as progress:
+    chosen, place = study_file.read(study, overrides, small), open_workspace(workspace)
+    with Progress() as progress:
         listed = prepare.list_images(chosen, data, images, place)
-        made = prepare.pack_images(
-            chosen, studies.configurations(chosen), listed, place, on_event=progress
-        )
+        made = prepare.pack_images(chosen, configurations(chosen), listed, place, on_event=progress)
         for finding in made.findings:
             progress({"type": "finding", **asdict(finding)})
     for one in made.packs.values():
@@ -334,28 +271,29 @@ def pack(study, data, images, overrides, workspace):
 
 
 @main.command()
-@click.argument("data", type=_FOLDER)
+@click.argument("data", type=FOLDER)
 @click.option(
     "--bundle",
     required=True,
-    type=_FOLDER,
+    type=FOLDER,
     help="A model's folder: .../models/FAMILY, or .../bundle.",
 )
-@click.option("--images", type=_FOLDER, help="What the paths in the table are relative to.")
+@click.option("--images", type=FOLDER, help="What the paths in the table are relative to.")
 @click.option("--patient-rule", help="Regular expression: the patient in a file name.")
 @click.option(
     "--own-code", is_flag=True, help="Import the module of a backbone named module:function."
 )
-@click.option("--save", type=_FOLDER, help="Write each image's probabilities to this CSV.")
+@click.option("--save", type=FOLDER, help="Write each image's probabilities to this CSV.")
 @json_option
-@_one_line_errors
+@one_line_errors
 def evaluate(data, bundle, images, patient_rule, own_code, save, as_json):
     """Score a trained model on other labelled images, at its own threshold."""
     from pneumoray import console
     from pneumoray.data.folder import KERMANY_RULE
+    from pneumoray.progress import Progress
     from pneumoray.stages.evaluate import evaluate as run
 
-    with console.Progress() as progress:
+    with Progress() as progress:
         report = run(
             bundle,
             data,
@@ -373,7 +311,7 @@ def evaluate(data, bundle, images, patient_rule, own_code, save, as_json):
 
 @main.command()
 @workspace_option
-@click.option("--mlflow", type=_FOLDER, help="An mlflow.yaml. [default: ./ or the workspace's]")
+@mlflow_option
 @click.option(
     "--port",
     type=click.IntRange(1, 65535),
@@ -381,7 +319,7 @@ def evaluate(data, bundle, images, patient_rule, own_code, save, as_json):
     show_default=True,
     help="Port on this machine.",
 )
-@_one_line_errors
+@one_line_errors
 def ui(workspace, mlflow, port):
     """Serve MLflow on this machine: compare runs, look at curves, fetch models."""
     from pneumoray import tracking
@@ -393,11 +331,41 @@ def ui(workspace, mlflow, port):
 
 
 @main.command()
-@_one_line_errors
-def studies():
-    """List the studies that come with pneumoray."""
-    from pneumoray import console
-    from pneumoray import study as studies_
+@click.argument("string")
+@click.option("--image-size", type=click.IntRange(8, 2048), default=224, show_default=True)
+@click.option("--classes", type=click.IntRange(2), default=2, show_default=True)
+@click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="A field, as filters=[32,64]."
+)
+@one_line_errors
+def layers(string, image_size, classes, overrides):
+    """Shapes and parameters of a layer STRING, as C64-C64-P-F-D128-D."""
+    from pneumoray import console, study_file
+    from pneumoray.models.layers import describe
 
-    for name in studies_.shipped():
-        console.say(f"{name:12} {studies_.read(name).description}")
+    config = study_file.config_of(string, [f"image_size={image_size}", *overrides])
+    console.layers(describe(config.architecture, classes), config)
+
+
+@main.group(invoke_without_command=True)
+@click.pass_context
+@one_line_errors
+def studies(context):
+    """List the studies that come with pneumoray; 'studies show NAME' prints one."""
+    from pneumoray import console, study_file
+
+    if context.invoked_subcommand is None:
+        names = study_file.shipped()
+        width = max(map(len, names))
+        for name in names:
+            console.say(f"{name:{width}}  {study_file.read(name).description}")
+
+
+@studies.command()
+@click.argument("name")
+@one_line_errors
+def show(name):
+    """Print the YAML of a study: its source, command, results, settings."""
+    from pneumoray import study_file
+
+    click.echo(study_file.text_of(name), nl=False)

@@ -1,6 +1,9 @@
 """What every test stands on: one thread, nothing from the caller's environment, one tiny Pack."""
 
+import contextlib
 import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -65,3 +68,84 @@ def pack(tmp_path_factory, xrays) -> Pack:
     packs = tmp_path_factory.mktemp("packs")
     again = partial(resplit, **fractions)
     return make_pack(*scan(xrays), ImageSettings(32), packs, resplit=again, key=fractions)[0]
+
+
+@pytest.fixture(scope="session")
+def processes_in() -> Callable[[Path], list]:
+    """Finds the processes whose RAY_TMPDIR is a given folder."""
+    import ray  # noqa: F401  its own copy of psutil is found once it is imported
+
+    import psutil  # isort: skip
+
+    def find(folder: Path) -> list[psutil.Process]:
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if process.environ().get("RAY_TMPDIR") == str(folder):
+                    found.append(process)
+        return found
+
+    return find
+
+
+@pytest.fixture(scope="module")
+def ray_folder(processes_in) -> Iterator[Path]:
+    """A folder for Ray, named RAY_TMPDIR. None of its processes may outlive the tests."""
+    import psutil
+
+    # short: a Unix socket's path holds at most 107 characters, and Ray adds 63
+    folder = Path(tempfile.mkdtemp(prefix="pr-", dir="/tmp"))
+    try:
+        yield folder
+    finally:
+        _, alive = psutil.wait_procs(processes_in(folder), timeout=20)
+        for process in alive:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        shutil.rmtree(folder, ignore_errors=True)
+    assert not alive, f"left running: {alive}"
+    assert not folder.exists()
+
+
+@pytest.fixture(scope="session")
+def trial_row() -> Callable:
+    """Makes a TrialRow of its validation AUROC by epoch; other columns by epoch, then fields of Config.
+
+    What is not given is plain: losses fall as 1/epoch, accuracies are 0.9, an epoch takes 6 s.
+    """
+    from pneumoray.checkpoint import EpochRecord, State
+    from pneumoray.config import Config
+    from pneumoray.workspace import TrialRow
+
+    plain: dict[str, Callable[[int], float]] = {
+        "train_loss": lambda epoch: 1 / epoch,
+        "train_accuracy": lambda epoch: 0.9,
+        "train_auroc": lambda epoch: 0.9,
+        "val_loss": lambda epoch: 1 / epoch,
+        "val_accuracy": lambda epoch: 0.9,
+        "images_per_second": lambda epoch: 100.0,
+        "seconds": lambda epoch: 6.0,
+    }
+
+    def make(val_auroc=(0.9,), outcome="trained", reason="", parameters=(1000, 100), **fields):
+        columns = {name: fields.pop(name, None) for name in plain}
+        records = []
+        for i, score in enumerate(val_auroc):
+            seen = {
+                name: of_epoch(i + 1) if columns[name] is None else columns[name][i]
+                for name, of_epoch in plain.items()
+            }
+            records.append(EpochRecord(epoch=i + 1, val_auroc=score, lr=1e-3, **seen))
+        config = Config(**{"backbone": "resnet18"} | fields)
+        ends = {
+            "trained": "FINISHED",
+            "cut": "FINISHED",
+            "failed": "FAILED",
+            "interrupted": "KILLED",
+        }
+        status = ends.get(outcome, "RUNNING" if records else "WAITING")
+        total, trainable = parameters if records else (0, 0)
+        state = State(tuple(records), total, trainable)
+        return TrialRow(config.trial_id, "race", status, outcome, config, state, reason=reason)
+
+    return make

@@ -11,11 +11,12 @@ import threading
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner
 from PIL import Image
 
 from pneumoray.cli import main
-from pneumoray.study import parse
+from pneumoray.study_file import parse, shipped
 from pneumoray.workspace import open_workspace
 
 HEAVY = ("torch", "ray", "mlflow", "timm", "pandas", "numpy", "pydantic", "rich", "sklearn")
@@ -286,12 +287,19 @@ def test_every_command_says_what_it_does(command):
 def test_studies_lists_what_is_shipped():
     result = invoke("studies")
     assert result.exit_code == 0
-    assert [line.split()[0] for line in result.stdout.splitlines()] == [
-        "demo",
-        "xray",
-        "xray-64",
-        "zoo",
-    ]
+    names = [line.split()[0] for line in result.stdout.splitlines()]
+    assert names == shipped()
+    assert {"demo", "xray", "xray-64", "zoo", "layer-order", "landmarks"} <= set(names)
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_studies_show_prints_the_yaml_with_its_header(name):
+    result = invoke("studies", "show", name)
+    assert result.exit_code == 0
+    assert yaml.safe_load(result.stdout)["name"] == name
+    for word in ("# source ", "# command ", "# hardware "):
+        assert word in result.stdout
+    assert invoke("studies", "show", "nosuch").exit_code == 1
 
 
 def test_studies_needs_no_torch():

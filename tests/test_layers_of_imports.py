@@ -19,27 +19,33 @@ LAYERS: list[set[str]] = [
     {"errors"},
     {"artifact"},
     {"data", "models"},
+    {"config"},
     {"study"},
+    {"grid"},
+    {"study_file"},
     {"predictions", "journal"},
     {"checkpoint", "evaluation", "tracking"},
-    {"training", "bundle", "ensemble", "workspace"},
+    {"training", "bundle", "voting", "workspace"},
+    {"serving", "comparing"},
     {"distributed"},
-    {"stages.prepare"},
+    {"stages.prepare", "stages.trial_report"},
     {"stages.provenance", "stages.champion", "stages.recording", "stages.opening", "stages.run"},
-    {"stages.train", "stages.vote", "stages.plan", "stages.evaluate"},
+    {"stages.train", "stages.vote", "stages.plan", "stages.evaluate", "stages.board", "stages.compare"},
     {"console"},
+    {"progress"},
+    {"options"},
     {"cli"},
     {"__init__", "__main__"},
 ]
-PACKAGES = ("data", "models", "evaluation", "tracking", "training", "distributed")
+PACKAGES = ("comparing", "data", "models", "evaluation", "tracking", "training", "distributed")
 RANK = {unit: rank for rank, layer in enumerate(LAYERS) for unit in layer}
 
 # The only places that may import these, as beginnings of module names.
 FENCES: dict[str, tuple[str, ...]] = {
     "ray": ("distributed.",),
     "mlflow": ("tracking.",),
-    "click": ("cli",),
-    "rich": ("console",),
+    "click": ("cli", "options"),
+    "rich": ("console", "progress"),
     "timm": ("models.",),
     "torchvision": ("models.", "data.augment"),
     "matplotlib": ("evaluation.",),

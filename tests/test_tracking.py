@@ -21,6 +21,7 @@ from pneumoray.bundle import Bundle, Member
 from pneumoray.errors import TrackingError
 from pneumoray.journal import Journal
 from pneumoray.models import zoo
+from pneumoray.models.architecture import Architecture
 from pneumoray.predictions import Predictions
 from pneumoray.tracking import replayer, server
 
@@ -476,17 +477,14 @@ def _make_bundle(folder, seed=0, trial="resnet18-1"):
     member = Member(
         name=trial,
         family="resnet",
-        backbone="resnet18",
-        head="linear",
-        dropout=0.0,
-        image_size=32,
+        architecture=Architecture("resnet18", image_size=32),
         image_fit="squeeze",
-        color="grey",
+        crop_fraction=1.0,
         mean=(0.4,),
         std=(0.25,),
     )
     torch.manual_seed(seed)
-    state = zoo.build("resnet18", 2, 1, image_size=32).state_dict()
+    state = zoo.build(member.architecture, 2).state_dict()
     info = {"origin": {"trial": trial}}
     bundle.save(Bundle((member,), ("NORMAL", "PNEUMONIA"), info=info), [state], folder)
     return folder

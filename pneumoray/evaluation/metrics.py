@@ -24,6 +24,7 @@ METRICS = (
     "brier",
     "log_loss",
 )
+PER_CLASS = ("sensitivity", "specificity", "precision", "f1", "auroc")
 
 
 def evaluate(
@@ -75,11 +76,17 @@ def log_loss(labels: np.ndarray, probs: np.ndarray) -> float:
 def per_class(
     labels: np.ndarray, probs: np.ndarray, threshold: float | None = None
 ) -> pd.DataFrame:
-    """One row a class, each against the rest: num_images, sensitivity ... f1, auroc."""
+    """One row a class, each against the rest: num_images and the columns of PER_CLASS."""
     matrix = confusion(labels, probs, threshold)
     aurocs = [auroc((labels == c).astype(int), _versus_rest(probs, c)) for c in range(len(matrix))]
     columns = {"num_images": matrix.sum(axis=1)} | _one_versus_rest(matrix) | {"auroc": aurocs}
     return pd.DataFrame(columns).rename_axis("class")
+
+
+def macro_average(table: pd.DataFrame) -> dict[str, float]:
+    """The mean of each column of PER_CLASS over the classes of `per_class` that have images."""
+    present = table[table["num_images"] > 0]
+    return {name: float(present[name].mean(skipna=False)) for name in PER_CLASS}
 
 
 def image_log_loss(labels: np.ndarray, probs: np.ndarray) -> np.ndarray:

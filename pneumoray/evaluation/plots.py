@@ -17,9 +17,9 @@ from sklearn.metrics import roc_curve
 
 from pneumoray.evaluation.metrics import auroc
 
-_DPI = 120
+DPI = 120
 _MOST_NUMBERED = 20  # classes; a larger confusion matrix is shown by colour alone
-_TRAIN, _VAL, _FAINT = "#d97706", "#1d4ed8", "#6b7280"
+_TRAIN, _VAL, FAINT = "#d97706", "#1d4ed8", "#6b7280"
 
 
 def learning_curves(records: Sequence[Mapping[str, Any]], title: str = "") -> bytes:
@@ -29,7 +29,7 @@ def learning_curves(records: Sequence[Mapping[str, Any]], title: str = "") -> by
     hold `epoch`, else they count from 1. Best: largest val_auroc, the smaller val_loss breaks ties.
     """
     epochs = [int(record.get("epoch", i)) for i, record in enumerate(records, start=1)]
-    figure = Figure(figsize=(10, 4), dpi=_DPI, layout="constrained")
+    figure = Figure(figsize=(10, 4), dpi=DPI, layout="constrained")
     figure.suptitle(title or "Learning curves")
     best = _best(records)
     panels = zip(figure.subplots(1, 2), ("loss", "auroc"), ("Loss (nats)", "AUROC"), strict=True)
@@ -39,12 +39,12 @@ def learning_curves(records: Sequence[Mapping[str, Any]], title: str = "") -> by
         axes.plot(epochs, val, marker="o", markersize=3, color=_VAL, label="validation")
         if best is not None:
             at, found = epochs[best], f"best epoch {epochs[best]}: {val[best]:.3f}"
-            axes.axvline(at, color=_FAINT, linestyle=":", linewidth=1)
+            axes.axvline(at, color=FAINT, linestyle=":", linewidth=1)
             axes.plot([at], [val[best]], "*", markersize=14, color=_VAL, label=found)
         axes.set(xlabel="Epoch", ylabel=label)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         _finish(axes)
-    return _png(figure)
+    return png(figure)
 
 
 def confusion_matrix(
@@ -54,7 +54,7 @@ def confusion_matrix(
     num_classes = len(classes)
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     side = min(max(4.5, 2.2 + 0.75 * num_classes), 16)
-    figure = Figure(figsize=(side + 1, side), dpi=_DPI, layout="constrained")
+    figure = Figure(figsize=(side + 1, side), dpi=DPI, layout="constrained")
     axes = figure.subplots()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for row, column in np.ndindex(matrix.shape) if num_classes <= _MOST_NUMBERED else ():
@@ -75,14 +75,14 @@ def confusion_matrix(
     axes.set(xlabel="Predicted class", ylabel="True class", title=title)
     bar = figure.colorbar(image, ax=axes, format=PercentFormatter(1), shrink=0.8)
     bar.set_label("Share of the true class")
-    return _png(figure)
+    return png(figure)
 
 
 def roc_curves(
     models: Mapping[str, tuple[np.ndarray, np.ndarray]], title: str = "ROC curves"
 ) -> bytes:
     """One curve per model of `{name: (labels, probs)}`; the macro average if several classes."""
-    figure = Figure(figsize=(5.8, 5.5), dpi=_DPI, layout="constrained")
+    figure = Figure(figsize=(5.8, 5.5), dpi=DPI, layout="constrained")
     axes = figure.subplots()
     several = False
     for name, (labels, probs) in models.items():
@@ -92,7 +92,7 @@ def roc_curves(
             axes.plot([], [], label=f"{name} (AUROC undefined)")
         else:
             axes.plot(*_roc(labels, probs), label=f"{name} (AUROC {area:.3f})")
-    axes.plot([0, 1], [0, 1], color=_FAINT, linestyle="--", linewidth=1, label="chance")
+    axes.plot([0, 1], [0, 1], color=FAINT, linestyle="--", linewidth=1, label="chance")
     axes.set(
         xlabel="False positive rate (1 - specificity)",
         ylabel="True positive rate (sensitivity)",
@@ -102,7 +102,7 @@ def roc_curves(
         aspect="equal",
     )
     _finish(axes, loc="lower right")
-    return _png(figure)
+    return png(figure)
 
 
 def reliability(
@@ -117,11 +117,11 @@ def reliability(
     else:
         happened, predicted = labels == probs.argmax(axis=1), probs.max(axis=1)
         what = "probability of the class called"
-    figure = Figure(figsize=(5.5, 6), dpi=_DPI, layout="constrained")
+    figure = Figure(figsize=(5.5, 6), dpi=DPI, layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     predicted = np.clip(predicted, 0, 1)
     shares, means = calibration_curve(happened, predicted, n_bins=num_bins, pos_label=True)
-    upper.plot([0, 1], [0, 1], color=_FAINT, linestyle="--", linewidth=1, label="perfect")
+    upper.plot([0, 1], [0, 1], color=FAINT, linestyle="--", linewidth=1, label="perfect")
     upper.plot(means, shares, marker="o", color=_VAL, label="observed")
     upper.set(ylabel="Observed share", title=title, ylim=(-0.02, 1.02))
     lower.hist(predicted, bins=np.linspace(0, 1, num_bins + 1), color=_VAL, alpha=0.7)
@@ -129,7 +129,24 @@ def reliability(
     lower.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     lower.grid(alpha=0.3)
     _finish(upper, loc="upper left")
-    return _png(figure)
+    return png(figure)
+
+
+def mistakes(images: Sequence[np.ndarray], titles: Sequence[str]) -> bytes:
+    """A grid of images (H, W, C) uint8 under their titles; a line of words where there are none."""
+    columns = 4
+    rows = max(1, -(-len(images) // columns))
+    figure = Figure(figsize=(2.6 * columns, 3.0 * rows), dpi=DPI, layout="constrained")
+    figure.suptitle("Validation images called wrong, the surest first")
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in panels:
+        axes.axis("off")
+    for axes, image, title in zip(panels, images, titles, strict=False):
+        axes.imshow(image.squeeze(), cmap="gray", vmin=0, vmax=255)
+        axes.set_title(title, fontsize=9)
+    if not images:
+        figure.text(0.5, 0.5, "none: every validation image was called right", ha="center")
+    return png(figure)
 
 
 def _roc(labels: np.ndarray, probs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -161,7 +178,7 @@ def _finish(axes: Axes, **legend: Any) -> None:
     axes.legend(frameon=True, fontsize="small", **legend)
 
 
-def _png(figure: Figure) -> bytes:
+def png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()

@@ -1,13 +1,13 @@
 """What an opened split says: one plain dict for `--json` and MLflow, and one page of Markdown."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from pneumoray.evaluation.intervals import bootstrap
-from pneumoray.evaluation.metrics import METRICS, evaluate
+from pneumoray.evaluation.metrics import METRICS, PER_CLASS, evaluate, macro_average, per_class
 
 _TITLES = {"auroc": "AUROC", "f1": "F1", "brier": "Brier"}
 _COLUMNS = ("auroc", "accuracy", "sensitivity", "specificity", "precision", "f1", "brier")
@@ -19,21 +19,31 @@ def member_report(
     probs: np.ndarray,
     groups: np.ndarray,
     threshold: float | None,
+    classes: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """Scores of one model, or of the vote, with 95 % intervals over patients.
 
     Plain JSON: name, threshold, num_images, num_groups; every metric of METRICS at `threshold` and
-    `intervals` {metric: [low, high]}; `at_half` with threshold, metrics and intervals at 0.5. What
-    is undefined is None. With several classes `threshold` is None, and the largest probability
-    decides in both. Arrays are as in `intervals.bootstrap`.
+    `intervals` {metric: [low, high]}; `per_class`, a list with name, num_images and PER_CLASS of
+    each class against the rest, and `macro`, their mean over the classes that have images, both at
+    `threshold`; `at_half` with threshold, metrics and intervals at 0.5. What is undefined is None.
+    With several classes `threshold` is None, and the largest probability decides in all of them.
+    Arrays are as in `intervals.bootstrap`; classes are numbered from 0 where `classes` is None.
     """
     at_half = 0.5 if probs.shape[1] == 2 else None
+    table = per_class(labels, probs, threshold)
+    names = [str(i) for i in range(len(table))] if classes is None else classes
     return {
         "name": name,
         "threshold": threshold,
         "num_images": len(labels),
         "num_groups": len(np.unique(groups)),
         **_scores(labels, probs, groups, threshold),
+        "per_class": [
+            {"name": name, "num_images": int(row["num_images"]), **_defined(row)}
+            for name, row in zip(names, table.to_dict("records"), strict=True)
+        ],
+        "macro": _defined(macro_average(table)),
         "at_half": {"threshold": at_half, **_scores(labels, probs, groups, None)},
     }
 
@@ -50,7 +60,10 @@ def ensemble_report(
 
 
 def to_markdown(report: dict[str, Any], title: str = "Ensemble on the test split") -> str:
-    """`ensemble_report` as a page: the facts, then members and vote at both thresholds."""
+    """`ensemble_report` as a page: the facts, then members and vote at both thresholds.
+
+    With more than two classes there is one table of scores, and one of the vote's classes.
+    """
     vote, members = report["vote"], report["members"]
     rows = [*members, vote]
     sizes = f"{vote['num_images']} images of {vote['num_groups']} patients."
@@ -59,6 +72,8 @@ def to_markdown(report: dict[str, Any], title: str = "Ensemble on the test split
     lines += [f"- {name.replace('_', ' ')}: {_plain(value)}" for name, value in facts.items()]
     if vote["threshold"] is None:  # several classes: the largest probability decides
         lines += ["", "## By the largest probability", "", *_table(rows, rows)]
+        lines += ["", "## The vote, class by class", "", "Lowest F1 first.", ""]
+        lines += _class_table(vote)
     else:
         lines += ["", "## At the threshold chosen on validation", "", *_table(rows, rows)]
         lines += ["", "## At 0.5", "", *_table(rows, [row["at_half"] for row in rows])]
@@ -85,6 +100,17 @@ def _table(rows: Sequence[dict[str, Any]], scores: Sequence[dict[str, Any]]) -> 
     return lines
 
 
+def _class_table(scores: dict[str, Any]) -> list[str]:
+    titles = ["class", "images", *(_TITLES.get(name, name) for name in PER_CLASS)]
+    lines = [_line(titles), _line(["---", *["---:"] * (len(titles) - 1)])]
+    weakest_first = sorted(scores["per_class"], key=lambda row: (row["f1"] is None, row["f1"]))
+    mean = {"name": "mean of classes", "num_images": scores["num_images"], **scores["macro"]}
+    for row in [*weakest_first, mean]:
+        cells = [_number(row[name]) for name in PER_CLASS]
+        lines.append(_line([row["name"].replace("|", r"\|"), str(row["num_images"]), *cells]))
+    return lines
+
+
 def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
@@ -100,6 +126,10 @@ def _number(value: float | None) -> str:
 
 def _plain(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _defined(scores: Mapping[Any, float]) -> dict[str, float | None]:
+    return {name: _or_none(scores[name]) for name in PER_CLASS}
 
 
 def _or_none(value: float) -> float | None:

@@ -11,7 +11,7 @@ from typing import Any
 from pneumoray import artifact, checkpoint, journal
 from pneumoray.config import Config
 from pneumoray.distributed.resources import Resources
-from pneumoray.evaluation import metrics
+from pneumoray.stages import trial_report
 from pneumoray.stages.prepare import OnEvent, Prepared
 from pneumoray.study import Race, Study
 from pneumoray.training.trial import Trial, ended
@@ -213,7 +213,7 @@ class Run:
         self._open.discard(trial.id)
         state = checkpoint.read_state(trial.folder)
         if state.best is not None and status != "KILLED":  # who stops a run may not wait for long
-            _draw(trial, state)
+            trial_report.write(trial, state)
         self._ended[trial.id] = {"outcome": outcome}
         self.journal.append(
             "end",
@@ -239,16 +239,3 @@ def _mean_up_to(repeats: Sequence[Trial], epoch: int) -> tuple[float, float]:
         records = [r for r in checkpoint.read_state(trial.folder).records if r.epoch <= epoch]
         ranks.append(max((record.rank for record in records), default=(float("-inf"), 0.0)))
     return checkpoint.mean_rank(ranks)
-
-
-def _draw(trial: Trial, state: checkpoint.State) -> None:
-    """The trial's pictures, for MLflow: learning curves, and the confusion matrix at 0.5."""
-    from pneumoray.evaluation import plots
-
-    val = checkpoint.val_predictions(trial.folder)
-    curves = plots.learning_curves([asdict(record) for record in state.records])
-    matrix = metrics.confusion(val.labels, val.probs)
-    artifact.write_bytes(trial.folder / "curves.png", curves)
-    artifact.write_bytes(
-        trial.folder / "confusion.png", plots.confusion_matrix(matrix, val.classes)
-    )

@@ -1,12 +1,11 @@
 """ensemble: champions by validation -> soft vote -> operating point -> the test split, opened once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from pneumoray import artifact, bundle, checkpoint, tracking
 from pneumoray.distributed.resources import Resources, keep_token_private
-from pneumoray.ensemble import Candidate, champions, soft_vote
 from pneumoray.evaluation import calibration, metrics
 from pneumoray.evaluation import report as reports
 from pneumoray.journal import Journal, latest
@@ -15,7 +14,8 @@ from pneumoray.stages import champion, recording
 from pneumoray.stages.opening import note_opening
 from pneumoray.stages.prepare import OnEvent
 from pneumoray.training.trial import Trial
-from pneumoray.workspace import StudyFolder, open_workspace
+from pneumoray.voting import Candidate, champions, soft_vote
+from pneumoray.workspace import StudyFolder, TrialRow, open_workspace
 
 RECORD = "ensemble.json"
 OperatingPoint = tuple[float, float | None]  # temperature, threshold
@@ -66,21 +66,28 @@ def ensemble(
                 return record["report"]
         with recording.recorded(folder, settings, on_event):
             if not (target / RECORD).exists():
-                counted: list[int] = []
+                rows = _rows(folder, members)
 
-                def opening(pack: Path) -> None:
-                    trials = [member.trial for member in members]
-                    about = {"study": folder.name, "ensemble": name, "members": trials}
-                    counted.append(note_opening(place, pack, **about))
-                    journal.append("opening", ensemble=name, number=counted[0])
+                def note(pack: Path) -> int:
+                    about = {"study": folder.name, "ensemble": name, "members": list(rows)}
+                    number = note_opening(place, pack, **about)
+                    journal.append("opening", ensemble=name, number=number)
+                    return number
 
-                wanted = resources or Resources()
-                tested = _test(folder, members, address, wanted, verbose, opening)
-                record = _report(folder, target, members, tested, counted[0])
+                tested, openings = _test(
+                    folder, rows, address, resources or Resources(), verbose, note
+                )
+                record = _report(folder, target, members, rows, tested, openings)
                 artifact.write_json(target / RECORD, record)  # last: its presence means all of it
             if promote or name not in latest(folder.journal, "ensemble", "ensemble"):
                 journal.append("ensemble", **record, promote=promote)
     return record["report"]
+
+
+def _rows(folder: StudyFolder, members: Sequence[Candidate]) -> dict[str, TrialRow]:
+    """{trial: its row} of the members, in their order."""
+    rows = {row.trial: row for row in folder.rows()}
+    return {member.trial: rows[member.trial] for member in members}
 
 
 def _request(folder: StudyFolder, members: Sequence[Candidate]) -> dict[str, Any]:
@@ -99,37 +106,35 @@ def _operating_point(val: Predictions) -> OperatingPoint:
 
 def _test(
     folder: StudyFolder,
-    members: Sequence[Candidate],
+    rows: dict[str, TrialRow],
     address: str | None,
     resources: Resources,
     verbose: bool,
-    opening: Callable[[Path], None],
-) -> list[Predictions]:
-    """Predictions of the members on test; `opening` is called with the Pack just before it is read."""
+    note: Callable[[Path], int],
+) -> tuple[list[Predictions], int]:
+    """Predictions of each trial on test, and what `note` returned.
+
+    It is called with the Pack just before that is read.
+    """
     keep_token_private(address)
     from pneumoray.distributed import inference, runtime  # Ray loads only where there is work
 
     begun = latest(folder.journal, "trial", "trial")
-    configs = {row.trial: row.config for row in folder.rows()}
     with runtime.cluster(address, verbose):
         resolved = runtime.resolve(resources, 1)
         trials = [
-            Trial(
-                configs[member.trial],
-                folder.trial(member.trial),
-                Path(begun[member.trial]["pack"]),
-                resolved.device,
-            )
-            for member in members
+            Trial(row.config, folder.trial(name), Path(begun[name]["pack"]), resolved.device)
+            for name, row in rows.items()
         ]
-        opening(trials[0].pack)
-        return inference.score_all(trials, "test", resolved)
+        openings = note(trials[0].pack)
+        return inference.score_all(trials, "test", resolved), openings
 
 
 def _report(
     folder: StudyFolder,
     target: Path,
     members: Sequence[Candidate],
+    rows: dict[str, TrialRow],
     tested: Sequence[Predictions],
     openings: int,
 ) -> dict[str, Any]:
@@ -155,7 +160,7 @@ def _report(
         num_val_images=len(val.labels),
         packs=identity["packs"],
     )
-    _save_bundle(folder, target / "bundle", members, val.classes, point)
+    _save_bundle(folder, target / "bundle", rows.values(), val.classes, point)
     val.save(target / "val_predictions.csv")
     test.save(target / "test_predictions.csv")
     artifact.write_text(target / "report.md", reports.to_markdown(report))
@@ -184,18 +189,20 @@ def _scores(name: str, test: Predictions, point: OperatingPoint) -> dict[str, An
 def _save_bundle(
     folder: StudyFolder,
     target: Path,
-    members: Sequence[Candidate],
+    rows: Collection[TrialRow],
     classes: tuple[str, ...],
     point: OperatingPoint,
 ) -> None:
     described = bundle.Bundle(
-        members=tuple(champion.member_of(folder, member) for member in members),
+        members=tuple(
+            bundle.Member.of(row.config, row.trial, row.state.mean, row.state.std) for row in rows
+        ),
         classes=classes,
         temperature=point[0],
         threshold=point[1],
         info={"origin": {"study": folder.name, "ensemble": target.parent.name}},
     )
-    weights = [checkpoint.best_weights(folder.trial(member.trial)) for member in members]
+    weights = [checkpoint.best_weights(folder.trial(row.trial)) for row in rows]
     bundle.save(described, weights, target)
 
 

@@ -13,6 +13,7 @@ from pneumoray.tracking.settings import Settings
 
 Record = dict[str, Any]
 
+_FILES = ("curves.png", "confusion.png", "mistakes.png", "per_class.csv")
 _SUMMARY = ("parameters_total", "parameters_trainable", "time_seconds")
 
 
@@ -39,6 +40,9 @@ class Writer:
                 self.runs.tag(self.runs.parent(_milliseconds(record)), tags)
             case "ensemble":
                 self._ensemble(record)
+            case "comparison":
+                path, run_id = Path(record["page"]), self.runs.parent(_milliseconds(record))
+                self.runs.file(run_id, f"comparisons/{path.name}", path)
             case "study_end":
                 time = _milliseconds(record)
                 self.runs.close(self.runs.parent(time), record["status"], time)
@@ -87,7 +91,7 @@ class Writer:
         if record.get("folder"):
             folder = Path(record["folder"])
             tables = sorted(folder.glob("epoch-*/val_predictions.csv"))[-1:]
-            for path in (folder / "curves.png", folder / "confusion.png", *tables):
+            for path in (*(folder / name for name in _FILES), *tables):
                 self.runs.file(run_id, path.name, path)
 
     def _model(self, record: Record) -> None:

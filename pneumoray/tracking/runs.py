@@ -109,11 +109,12 @@ class Runs:
         self.client.log_inputs(run_id, [DatasetInput(dataset, tags)])
 
     def file(self, run_id: str, name: str, path: Path) -> None:
-        """Log a file as artifact `name`; predictions as a table. One that is not there is left out."""
+        """Log a file as artifact `name`; a CSV as a table. One that is not there is left out."""
         if not path.is_file():
             return
-        if path.name.endswith("predictions.csv"):
-            table = Predictions.load(path).table()
+        if path.suffix == ".csv":
+            is_predictions = path.name.endswith("predictions.csv")
+            table = Predictions.load(path).table() if is_predictions else pd.read_csv(path)
             self.table(run_id, table, name.removesuffix(".csv") + ".json")
         else:
             self.client.log_artifact(run_id, str(path), posixpath.dirname(name) or None)

@@ -104,6 +104,26 @@ def test_per_class_has_a_row_for_each_class_against_the_rest():
     assert two["specificity"].tolist() == pytest.approx([1 / 3, 1])
 
 
+def test_the_macro_average_is_that_of_sklearn_and_of_evaluate():
+    labels, probs = random_predictions(200, 12)
+    table = metrics.per_class(labels, probs)
+    called = probs.argmax(axis=1)
+    f1, recall = (score(labels, called, average=None) for score in (sk.f1_score, sk.recall_score))
+    assert table["f1"].tolist() == pytest.approx(f1.tolist())
+    assert table["sensitivity"].tolist() == pytest.approx(recall.tolist())
+    macro = metrics.macro_average(table)
+    assert tuple(macro) == metrics.PER_CLASS
+    scores = metrics.evaluate(labels, probs)
+    assert macro == pytest.approx({name: scores[name] for name in metrics.PER_CLASS})
+
+
+def test_the_macro_average_leaves_out_classes_without_images():
+    labels, probs = random_predictions(60, 3)
+    wider = np.concatenate([probs, np.zeros((60, 2))], axis=1)
+    macro = metrics.macro_average(metrics.per_class(labels, wider))
+    assert macro == pytest.approx(metrics.macro_average(metrics.per_class(labels, probs)))
+
+
 def test_a_threshold_for_several_classes_is_refused():
     with pytest.raises(ValueError, match="two classes, got 3"):
         metrics.evaluate(*random_predictions(10, 3), threshold=0.5)

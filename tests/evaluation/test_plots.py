@@ -39,7 +39,7 @@ def opened(png):
 def texts(monkeypatch):
     """Every text in the figures drawn, and tick values of their x axes."""
     seen: dict[str, list] = {"texts": [], "ticks": []}
-    png = plots._png
+    png = plots.png
 
     def spy(figure):
         data = png(figure)
@@ -51,7 +51,7 @@ def texts(monkeypatch):
             seen["ticks"].append(list(axes.get_xticks()))
         return data
 
-    monkeypatch.setattr(plots, "_png", spy)
+    monkeypatch.setattr(plots, "png", spy)
     return seen
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pneumoray.evaluation.intervals import bootstrap
-from pneumoray.evaluation.metrics import METRICS, evaluate
+from pneumoray.evaluation.metrics import METRICS, PER_CLASS, evaluate
 from pneumoray.evaluation.report import ensemble_report, member_report, to_markdown
 
 
@@ -71,7 +71,67 @@ def test_markdown_has_members_then_the_vote_at_both_thresholds():
     assert widths == {10}
 
 
-def test_markdown_of_several_classes_has_one_table():
+def test_markdown_of_several_classes_has_one_table_of_scores_and_one_of_classes():
     page = to_markdown(report_of(4, None))
     assert "## By the largest probability" in page
     assert page.count("| vote |") == 1
+    assert "## The vote, class by class" in page
+
+
+# Six images of three classes and none of the fourth, worked out by hand: the first class is called
+# once wrongly, the second is never called, the third is called for the second's image as well.
+LABELS = np.array([0, 0, 0, 1, 2, 2])
+CALLED = np.array([0, 0, 2, 2, 2, 2])
+GROUPS = np.array(list("aabbcc"))
+CLASSES = ("dome", "gate|west", "tower", "unseen")
+
+
+def by_hand():
+    return member_report("vgg11", LABELS, np.eye(4)[CALLED], GROUPS, None, CLASSES)
+
+
+def test_a_report_tells_each_class_against_the_rest():
+    dome, gate, tower, unseen = by_hand()["per_class"]
+    assert list(dome) == ["name", "num_images", *PER_CLASS]
+    assert [row["name"] for row in (dome, gate, tower, unseen)] == list(CLASSES)
+    assert [row["num_images"] for row in (dome, gate, tower, unseen)] == [3, 1, 2, 0]
+    assert (dome["sensitivity"], dome["specificity"], dome["precision"]) == (2 / 3, 1, 1)
+    assert dome["f1"] == pytest.approx(0.8)
+    assert (gate["sensitivity"], gate["precision"], gate["f1"]) == (0, 0, 0)
+    assert (tower["sensitivity"], tower["specificity"], tower["precision"]) == (1, 0.5, 0.5)
+    assert tower["auroc"] == pytest.approx(0.75)  # half of the others tie with it
+    assert unseen["sensitivity"] is unseen["f1"] is unseen["auroc"] is None
+    assert unseen["specificity"] == 1
+
+
+def test_the_macro_average_is_over_the_classes_that_have_images():
+    report = by_hand()
+    assert report["macro"]["sensitivity"] == pytest.approx((2 / 3 + 0 + 1) / 3)
+    assert report["macro"] == pytest.approx({name: report[name] for name in PER_CLASS})
+
+
+def test_two_classes_keep_the_positive_class_and_have_the_macro_average_beside_it():
+    labels, probs, groups = predictions()
+    report = member_report("vgg11", labels, probs, groups, 0.3)
+    healthy, ill = report["per_class"]
+    assert (healthy["name"], ill["name"]) == ("0", "1")
+    assert {name: ill[name] for name in PER_CLASS} == {name: report[name] for name in PER_CLASS}
+    assert healthy["sensitivity"] == ill["specificity"]
+    mean = (report["sensitivity"] + report["specificity"]) / 2
+    assert report["macro"]["sensitivity"] == pytest.approx(mean)
+
+
+def test_markdown_names_the_weakest_classes_first_and_their_mean_last():
+    page = to_markdown(ensemble_report(by_hand(), []))
+    table = page.split("## The vote, class by class")[1]
+    rows = [line for line in table.splitlines() if line.startswith("|")][2:]
+    names = [row.split(" | ")[0].removeprefix("| ") for row in rows]
+    assert names == [r"gate\|west", "tower", "dome", "unseen", "mean of classes"]
+    assert rows[2] == "| dome | 3 | 0.667 | 1.000 | 1.000 | 0.800 | 0.833 |"
+    assert rows[3] == "| unseen | 0 | n/a | 1.000 | 0.000 | n/a | n/a |"
+    assert rows[4].startswith("| mean of classes | 6 | 0.556 |")
+
+
+def test_as_many_names_as_classes_are_needed():
+    with pytest.raises(ValueError, match="zip"):
+        member_report("vgg11", LABELS, np.eye(4)[CALLED], GROUPS, None, CLASSES[:3])

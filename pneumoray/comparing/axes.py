@@ -1,0 +1,56 @@
+"""Axes: the settings in which configurations differ."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from pneumoray.config import Config, Settings
+from pneumoray.models import names
+
+NOT_ITS_OWN = ""  # in place of a setting that says nothing of a configuration
+_OF_LAYERS = ("filters", "units", "kernel_size", "padding", "activation", "batch_norm")
+_OF_OTHERS = ("head", "hidden")  # a layer string is its own head
+_OF_VALUE = {  # a field that is used only where another has this value
+    "crop_fraction": ("image_fit", "crop"),
+    "momentum": ("optimizer", "sgd"),
+    "step_epochs": ("schedule", "step"),
+    "step_gamma": ("schedule", "step"),
+}
+_UNITS = {
+    "image_size": "px",
+    "kernel_size": "px",
+    "batch_size": "images",
+    "rotate": "degrees",
+    "warmup_epochs": "epochs",
+    "step_epochs": "epochs",
+    "patience": "epochs",
+}
+
+
+def with_unit(axis: str) -> str:
+    """'image_size (px)'; what is counted or has no unit stays as it is."""
+    return f"{axis} ({_UNITS[axis]})" if axis in _UNITS else axis
+
+
+def setting(config: Config, field: str) -> Any:
+    """A field's value, or '' where it says nothing of this configuration (momentum of adam)."""
+    says_something = True
+    if field in _OF_LAYERS + _OF_OTHERS:
+        says_something = names.is_layer_string(config.backbone) == (field in _OF_LAYERS)
+    elif field in _OF_VALUE:
+        other, value = _OF_VALUE[field]
+        says_something = getattr(config, other) == value
+    return getattr(config, field) if says_something else NOT_ITS_OWN
+
+
+def varying(configs: Iterable[Config]) -> list[str]:
+    """The fields in which the configurations differ: backbone, then as Settings has them, less seed.
+
+    A configuration of which a field says nothing does not differ by it.
+    """
+    configs = list(configs)
+    fields = ["backbone", *(field for field in Settings.model_fields if field != "seed")]
+    return [
+        field
+        for field in fields
+        if len({setting(config, field) for config in configs} - {NOT_ITS_OWN}) > 1
+    ]

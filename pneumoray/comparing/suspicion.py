@@ -1,0 +1,52 @@
+"""What the accuracies of a study give reason to doubt: too good to be true, or learned by heart."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pneumoray.checkpoint import EpochRecord
+    from pneumoray.workspace import TrialRow
+
+_TOO_GOOD = 0.995  # accuracy, in training and in validation
+_WIDE_GAP = 0.10  # of accuracy, between training and validation
+_MOST_LINES = 3
+
+
+def suspicions(rows: Iterable["TrialRow"]) -> list[str]:
+    """What the accuracies give reason to doubt: at most a line a configuration, the worst three.
+
+    Training and validation accuracy both above 99.5 % at the best epoch: suspect copies of an image
+    on both sides. A gap of more than ten points there or at the last epoch: overfitting.
+    """
+    worst: dict[str, tuple[float, str]] = {}
+    for row in rows:
+        doubt = _doubt(row)
+        if doubt and doubt > worst.get(row.config.config_id, (0.0, "")):
+            worst[row.config.config_id] = doubt
+    lines = [line for _, line in sorted(worst.values(), key=lambda doubt: (-doubt[0], doubt[1]))]
+    num_more = len(lines) - _MOST_LINES
+    more = [f"and {num_more} more like {'this' if num_more == 1 else 'these'}"]
+    return lines[:_MOST_LINES] + (more if num_more > 0 else [])
+
+
+def _doubt(row: "TrialRow") -> tuple[float, str] | None:
+    """How bad, and the line; what is too good is worse than any gap."""
+    best = row.state.best
+    if best is None or row.outcome == "failed":
+        return None
+    if min(best.train_accuracy, best.val_accuracy) > _TOO_GOOD:
+        return 1 + best.val_accuracy, (
+            f"{row.trial}: accuracy {best.train_accuracy:.1%} in training and {best.val_accuracy:.1%} in "
+            f"validation at epoch {best.epoch} is too good: suspect copies or leaks between the splits"
+        )
+    widest = max(best, row.state.records[-1], key=_gap)
+    if not _gap(widest) > _WIDE_GAP:
+        return None
+    return _gap(widest), (
+        f"{row.trial}: accuracy {widest.train_accuracy:.1%} in training but {widest.val_accuracy:.1%} in "
+        f"validation at epoch {widest.epoch}: a gap of {100 * _gap(widest):.1f} points, it overfits"
+    )
+
+
+def _gap(record: "EpochRecord") -> float:
+    return record.train_accuracy - record.val_accuracy

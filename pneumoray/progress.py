@@ -1,0 +1,152 @@
+"""What people see while a stage works, on stderr: a live table on a terminal, plain lines elsewhere."""
+
+import math
+import time
+from typing import Any, Self
+
+from rich.console import Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from pneumoray.console import duration, err, score
+
+_PACK_LINE_SECONDS = 10.0  # between plain lines while packing
+
+
+class Progress:
+    """Shows the events of a stage: a live table on a terminal, plain lines elsewhere."""
+
+    def __init__(self) -> None:
+        self.stage = ""
+        self.slots = 1
+        self.trials: dict[str, dict[str, Any]] = {}  # of this stage: backbone, epoch, until
+        self.running: dict[str, dict[str, Any]] = {}  # trial -> its last record, or {}
+        self.seconds: dict[str, list[float]] = {}  # backbone -> seconds of each epoch seen
+        self.best: tuple[float, str] = (-math.inf, "")
+        self.packing: tuple[int, int] | None = None
+        self._last_line = time.monotonic()
+        self._live = Live(
+            console=err, transient=True, get_renderable=self._table, refresh_per_second=4
+        )
+
+    def __enter__(self) -> Self:
+        if err.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        getattr(self, f"_on_{event['type']}")(event)
+
+    def _on_pack(self, event: dict[str, Any]) -> None:
+        done, total = event["done"], event["total"]
+        self.packing = (done, total) if done < total else None
+        if done == total or time.monotonic() - self._last_line > _PACK_LINE_SECONDS:
+            self._last_line = time.monotonic()
+            if done == total or not err.is_terminal:
+                self._say(f"read {done:,} of {total:,} images")
+
+    def _on_note(self, event: dict[str, Any]) -> None:
+        self._say(event["text"])
+
+    def _on_finding(self, event: dict[str, Any]) -> None:
+        if event["severity"] != "note":
+            self._say(f"{event['severity']}: {event['message']}")
+
+    def _on_unsent(self, event: dict[str, Any]) -> None:
+        self._say(
+            f"{event['records']} records wait in the journal for MLflow ({event['reason']}); the next "
+            "command on this study sends them"
+        )
+
+    def _on_stage(self, event: dict[str, Any]) -> None:
+        self.stage, self.slots = event["stage"], event["slots"]
+        self.trials = {trial["trial"]: dict(trial) for trial in event["trials"]}
+        self.running = {}
+        until = sorted({trial["until"] for trial in event["trials"]})
+        self._say(
+            f"{self.stage}: {len(self.trials)} trials to epoch {'/'.join(map(str, until))}, "
+            f"{self.slots} side by side"
+        )
+
+    def _on_start(self, event: dict[str, Any]) -> None:
+        self.running[event["trial"]] = {}
+
+    def _on_epoch(self, event: dict[str, Any]) -> None:
+        trial, record = event["trial"], event["record"]
+        known = self.trials[trial]
+        known["epoch"] = record["epoch"]
+        self.running[trial] = record
+        self.seconds.setdefault(known["backbone"], []).append(record["seconds"])
+        if record["val_auroc"] > self.best[0]:
+            self.best = (record["val_auroc"], trial)
+        if not err.is_terminal:
+            self._say(
+                f"{self.stage}  {trial}  epoch {record['epoch']}/{known['until']}  "
+                f"val AUROC {score(record['val_auroc'])}  loss {record['val_loss']:.3f}  "
+                f"{record['images_per_second']:.0f} images/s  best {score(self.best[0])} "
+                f"({self.best[1]})  {self._time_left()}"
+            )
+
+    def _on_done(self, event: dict[str, Any]) -> None:
+        self.running.pop(event["trial"], None)
+
+    def _on_cut(self, event: dict[str, Any]) -> None:
+        pass  # the leaderboard shows it
+
+    def _on_failed(self, event: dict[str, Any]) -> None:
+        self.running.pop(event["trial"], None)
+        self.trials[event["trial"]]["epoch"] = self.trials[event["trial"]]["until"]
+        self._say(f"{event['trial']} failed: {event['reason']}", style="red")
+
+    def _say(self, text: str, style: str | None = None) -> None:
+        err.print(Text(text, style=style or ""))
+
+    def _time_left(self) -> str:
+        """For this stage: epochs still to train, at the seconds seen per backbone (or the mean)."""
+        if not self.seconds:
+            return "time left: measuring"
+        mean = {name: sum(seen) / len(seen) for name, seen in self.seconds.items()}
+        typical = sum(mean.values()) / len(mean)
+        left = sum(
+            (trial["until"] - trial["epoch"]) * mean.get(trial["backbone"], typical)
+            for trial in self.trials.values()
+        )
+        return (
+            f"{duration(left / max(1, min(self.slots, len(self.trials))))} left in the {self.stage}"
+        )
+
+    def _table(self) -> Group:
+        if self.packing:
+            return Group(Text(f"reading images: {self.packing[0]:,} of {self.packing[1]:,}"))
+        if not self.trials:
+            return Group(Text("preparing ..."))
+        table = Table(box=None, pad_edge=False)
+        for name in ("running", "epoch", "train loss", "val loss", "val AUROC", "images/s"):
+            table.add_column(name, justify="left" if name == "running" else "right", no_wrap=True)
+        for trial, record in self.running.items():
+            known = self.trials[trial]
+            cells = ["", "", "", ""]
+            if record:
+                cells = [
+                    f"{record['train_loss']:.3f}",
+                    f"{record['val_loss']:.3f}",
+                    score(record["val_auroc"]),
+                    f"{record['images_per_second']:.0f}",
+                ]
+            table.add_row(trial, f"{known['epoch']}/{known['until']}", *cells)
+        waiting = sum(
+            trial["epoch"] < trial["until"] and name not in self.running
+            for name, trial in self.trials.items()
+        )
+        best = (
+            f"best val AUROC {score(self.best[0])} ({self.best[1]})"
+            if self.best[1]
+            else "no epoch yet"
+        )
+        return Group(
+            table, Text(f"{self.stage}: {waiting} waiting · {best} · {self._time_left()}", "dim")
+        )

@@ -1,0 +1,125 @@
+"""compare: an axis of a study against the score, as a table and a page of pictures."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain
+from pathlib import Path
+
+from pneumoray import artifact, tracking
+from pneumoray.comparing import comparison
+from pneumoray.comparing.axes import with_unit
+from pneumoray.comparing.contexts import Arms, axes_of
+from pneumoray.comparing.pictures import pictures
+from pneumoray.comparing.suspicion import suspicions
+from pneumoray.errors import StudyError
+from pneumoray.evaluation import page, tables
+from pneumoray.grid import Member, members
+from pneumoray.journal import Journal, latest
+from pneumoray.stages import recording
+from pneumoray.stages.prepare import OnEvent
+from pneumoray.stages.provenance import versions
+from pneumoray.study import Study
+from pneumoray.workspace import StudyFolder, TrialRow, open_workspace
+
+
+@dataclass(frozen=True)
+class Made:
+    """A comparison of a study, and the page with its pictures."""
+
+    study: str
+    comparison: comparison.Comparison
+    page: Path
+
+
+def compare(
+    study: str | None,
+    by: Sequence[str],
+    *,
+    output: Path | str | None = None,
+    workspace: Path | str | None = None,
+    mlflow: Path | str | None = None,
+    on_event: OnEvent = lambda event: None,
+) -> Made:
+    """Compare the values of one axis, or the cells of two, by validation scores; test is not read.
+
+    Of a study with several comparisons, the trials of those in which the axes vary are compared.
+    The page goes to the study's folder, to `output` as well, and to the study's MLflow run.
+    Raises StudyError for an axis that does not vary, naming those that do.
+    """
+    place = open_workspace(workspace, to_write=False)
+    folder = place.find(study)
+    settings = tracking.find_settings(
+        None if mlflow is None else Path(mlflow), place.root, folder.name == "demo"
+    )
+    trained, rows = folder.study(), folder.rows()
+    if trained is None:
+        raise StudyError(f"study {folder.name} was never trained: run 'pneumoray train-all' first")
+    meant, arms = _meant(trained, rows, by)
+    compared = comparison.compare(meant, by, arms)
+    axis = " x ".join(map(with_unit, compared.by))
+    html = page.render(
+        title=f"{folder.name} by {' x '.join(compared.by)}",
+        study=folder.name,
+        description=trained.description,
+        axis=axis,
+        table=compared.table(),
+        notes=compared.notes,
+        suspicions=suspicions(rows),
+        findings=[one for one in folder.findings() if one.severity != "note"],
+        pictures=pictures(compared),
+        facts=_facts(folder),
+    )
+    target = folder.path / "comparisons" / f"by-{'-'.join(by)}.html"
+    for file in (target, *([Path(output)] if output else [])):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        artifact.write_text(file, html)
+    _record(folder, settings, compared, target, on_event)
+    return Made(folder.name, compared, target)
+
+
+def _meant(
+    study: Study, rows: Sequence[TrialRow], by: Sequence[str]
+) -> tuple[list[TrialRow], Arms]:
+    """The trials of those comparisons of the study in which the axes vary, of all where none does."""
+    of_comparison: dict[str, list[Member]] = defaultdict(list)
+    for member in members(study):
+        of_comparison[member.comparison].append(member)
+    meant = [own for own in of_comparison.values() if set(by) <= set(axes_of(*_of(own, rows)))]
+    return _of(list(chain(*(meant or of_comparison.values()))), rows)
+
+
+def _of(own: Sequence[Member], rows: Sequence[TrialRow]) -> tuple[list[TrialRow], Arms]:
+    """The rows of these members, and what arms they are."""
+    trials = {member.config.trial_id for member in own}
+    arms = {m.config.config_id: (m.arm, m.arm_fields) for m in own if m.arm}
+    return [row for row in rows if row.trial in trials], arms
+
+
+def _facts(folder: StudyFolder) -> dict[str, str]:
+    """The footer: when, on which pixels, with what."""
+    packs = folder.identity()["packs"]
+    made = {"made": datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")}
+    made |= {f"pack {label}": pack_hash[:16] for label, pack_hash in packs.items()}
+    return made | {name.removeprefix("version."): text for name, text in versions().items()}
+
+
+def _record(
+    folder: StudyFolder,
+    settings: tracking.Settings,
+    compared: comparison.Comparison,
+    target: Path,
+    on_event: OnEvent,
+) -> None:
+    """Have the page sent to MLflow, unless it says what was sent before."""
+    if folder.is_locked():
+        text = "the study is in use: compare again when it has ended, for a page in MLflow"
+        return on_event({"type": "note", "text": text})
+    by, digest = ",".join(compared.by), artifact.digest(tables.to_csv(compared.table()))
+    with folder.locked():
+        noted = latest(folder.journal, "comparison", "by").get(by, {})
+        if noted.get("digest") == digest and recording.all_sent(folder, settings):
+            return None
+        with recording.recorded(folder, settings, on_event):
+            Journal(folder.journal).append("comparison", by=by, page=str(target), digest=digest)

@@ -1,0 +1,54 @@
+"""What a trial leaves to look at: curves, confusion matrix, scores per class, its worst mistakes."""
+
+from dataclasses import asdict
+
+import numpy as np
+import pandas as pd
+
+from pneumoray import artifact, checkpoint
+from pneumoray.data.pack import open_pack
+from pneumoray.evaluation import metrics
+from pneumoray.predictions import Predictions
+from pneumoray.training.trial import Trial
+
+_MOST_MISTAKES = 12  # that one picture shows
+
+
+def write(trial: Trial, state: checkpoint.State) -> None:
+    """Write the files into the trial's folder, from validation at its best epoch, for MLflow."""
+    from pneumoray.evaluation import plots
+
+    val = checkpoint.val_predictions(trial.folder)
+    matrix = metrics.confusion(val.labels, val.probs)
+    pictures = {
+        "curves.png": plots.learning_curves([asdict(record) for record in state.records]),
+        "confusion.png": plots.confusion_matrix(matrix, val.classes),
+        "mistakes.png": plots.mistakes(*_mistakes(trial, val)),
+    }
+    for name, png in pictures.items():
+        artifact.write_bytes(trial.folder / name, png)
+    artifact.write_text(trial.folder / "per_class.csv", _per_class(val).to_csv(index=False))
+
+
+def _per_class(val: Predictions) -> pd.DataFrame:
+    """One row a class, each against the rest, and their mean."""
+    scores = metrics.per_class(val.labels, val.probs)
+    mean = {"class": "mean of classes", "num_images": len(val.labels)}
+    mean |= metrics.macro_average(scores)
+    named = scores.reset_index(drop=True)
+    named.insert(0, "class", val.classes)
+    return pd.concat([named, pd.DataFrame([mean])], ignore_index=True)
+
+
+def _mistakes(trial: Trial, val: Predictions) -> tuple[list[np.ndarray], list[str]]:
+    """Pixels and titles of the images that were called wrong, the surest first."""
+    called = metrics.predicted(val.probs)
+    wrong = np.flatnonzero(called != val.labels)
+    surest = wrong[np.argsort(-val.probs[wrong, called[wrong]], kind="stable")][:_MOST_MISTAKES]
+    pack = open_pack(trial.pack)
+    row_of = {image_id: row for row, image_id in enumerate(pack.manifest.images["id"])}
+    titles = [
+        f"{val.classes[val.labels[i]]}\ncalled {val.classes[called[i]]} {val.probs[i, called[i]]:.0%}"
+        for i in surest
+    ]
+    return [pack.pixels[row_of[val.image_ids[i]]] for i in surest], titles
