@@ -82,6 +82,13 @@ class Settings(Frozen):
 
 
 _OF_LAYERS = ("filters", "units", "kernel_size", "padding", "activation", "batch_norm")
+_OF_OTHERS = ("head", "hidden")  # a layer string is its own head
+_OF_VALUE = {  # a field that is used only where another has this value
+    "crop_fraction": ("image_fit", "crop"),
+    "momentum": ("optimizer", "sgd"),
+    "step_epochs": ("schedule", "step"),
+    "step_gamma": ("schedule", "step"),
+}
 
 
 class Config(Settings):
@@ -94,24 +101,26 @@ class Config(Settings):
     @pydantic.model_validator(mode="before")
     @classmethod
     def _with_family(cls, values: Any) -> Any:
-        """Fill in the family, and drop what says nothing of this backbone: equal trials are one."""
-        if not isinstance(values, dict) or not isinstance(values.get("backbone"), str):
-            return values
-        family = names.family_of(values["backbone"])
-        values = values | {"family": values.get("family") or family}
-        if family != "layers":
-            values = {key: value for key, value in values.items() if key not in _OF_LAYERS}
-        if values.get("image_fit") != "crop":
-            values.pop("crop_fraction", None)
+        if isinstance(values, dict) and isinstance(values.get("backbone"), str):
+            return values | {"family": values.get("family") or names.family_of(values["backbone"])}
         return values
+
+    @property
+    def unused(self) -> set[str]:
+        """Fields that say nothing of this configuration, as momentum of adam."""
+        of_value = {
+            field for field, (other, value) in _OF_VALUE.items() if getattr(self, other) != value
+        }
+        is_layers = names.is_layer_string(self.backbone)
+        return of_value | set(_OF_OTHERS if is_layers else _OF_LAYERS)
 
     @property
     def trial_id(self) -> str:
         """Backbone and the head of the configuration's hash, as 'resnet18-1f0c2a9b'.
 
         Under a constant or a step schedule a longer trial begins exactly as a shorter one, so there
-        `epochs` is no part of the id, and more epochs go on where fewer ended. Fields at their
-        defaults are none either, so that a new field leaves old trials their ids.
+        `epochs` is no part of the id, and more epochs go on where fewer ended. Fields that are unused
+        or at their defaults are none either, so that a new field leaves old trials their ids.
         """
         return self._name_of(set())
 
@@ -123,7 +132,7 @@ class Config(Settings):
     def _name_of(self, left_out: set[str]) -> str:
         if self.schedule in ("constant", "step") and not self.epochs_compared:
             left_out = left_out | {"epochs"}
-        identity = self.model_dump(exclude=left_out, exclude_defaults=True)
+        identity = self.model_dump(exclude=left_out | self.unused, exclude_defaults=True)
         stem = re.sub(r"[^A-Za-z0-9_.]+", "-", self.backbone)[:60]
         return f"{stem}-{artifact.digest(identity)[:8]}"
 

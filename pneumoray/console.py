@@ -100,7 +100,9 @@ def ensemble(report: dict[str, Any]) -> None:
             Text("The test split shares patients with train: these numbers are too good.", "red")
         )
     models = [*report["members"], vote]
-    table = _titled("", "", *(model["name"].replace("-", "\n", 1) for model in models), words=("",))
+    table = _titled(
+        "", "", *("\n".join(model["name"].rsplit("-", 1)) for model in models), words=("",)
+    )
     table.add_row("val AUROC", *(score(model["val_auroc"]) for model in models))
     table.add_row(
         "test AUROC", *(_with_interval(model, "auroc") for model in models), end_section=True
@@ -113,6 +115,9 @@ def ensemble(report: dict[str, Any]) -> None:
     _add_calls(table, title, ["" if vote["threshold"] is None else "0.5"] * len(models), at_half)
     _print(table)
     out.print("In brackets: 95 % intervals, bootstrap over patients.", style="dim")
+    if len(vote["per_class"]) > 2:
+        out.print("The vote, class by class:")
+        _print_classes(vote)
     best = max(report["members"], key=lambda member: member["val_auroc"])
     out.print(
         f"vote: test AUROC {score(vote['auroc'])}, accuracy {score(vote['accuracy'])}; "
@@ -122,17 +127,37 @@ def ensemble(report: dict[str, Any]) -> None:
 
 
 def scores(report: dict[str, Any]) -> None:
-    """Print one model's scores at its threshold and at 0.5."""
+    """Print one model's scores: at its threshold and at 0.5, or class by class if there are several."""
     say(f"{report['num_images']} images of {report['num_groups']} patients")
-    table = _titled("", "", "at its threshold", "at 0.5", words=("",))
-    table.add_row("threshold", score(report["threshold"]), "0.5000")
+    has_threshold = len(report["per_class"]) == 2
+    heads = ["at its threshold", "at 0.5"] if has_threshold else ["by the largest probability"]
+    columns = [report, report["at_half"]][: len(heads)]
+    table = _titled("", "", *heads, words=("",))
+    if has_threshold:
+        table.add_row("threshold", score(report["threshold"]), "0.5000")
     for name in ("auroc", "accuracy", "sensitivity", "specificity", "precision", "f1", "brier"):
         title = {"auroc": "AUROC", "f1": "F1", "brier": "Brier"}.get(name, name)
-        table.add_row(title, _with_interval(report, name), _with_interval(report["at_half"], name))
+        table.add_row(title, *(_with_interval(column, name) for column in columns))
     _print(table)
+    if not has_threshold:
+        _print_classes(report)
     if report["test_openings"]:
         times = _times(report["test_openings"])
         say(f"these are test images of the model's own study, which were opened {times} by now")
+
+
+def _print_classes(report: dict[str, Any]) -> None:
+    """Each class against the rest, the weakest first, and their mean."""
+    names = ("sensitivity", "specificity", "precision", "f1", "auroc")
+    heads = ("sensitivity", "specificity", "precision", "F1", "AUROC")
+    table = _titled("", "class", "images", *heads, words=("class",))
+    weakest_first = sorted(report["per_class"], key=lambda row: (row["f1"] is None, row["f1"]))
+    for row in weakest_first:
+        table.add_row(row["name"], str(row["num_images"]), *(score(row[name]) for name in names))
+    table.add_section()
+    mean = [score(report["macro"][name]) for name in names]
+    table.add_row("mean of classes", str(report["num_images"]), *mean, style="bold")
+    _print(table)
 
 
 def findings(found: Sequence["Finding"]) -> None:

@@ -165,7 +165,7 @@ def _configuration(values: Table, where: str) -> Config:
 
 def _check_network(config: Config) -> None:
     """Refuse now what could not be built later."""
-    if config.family == "layers":
+    if names.is_layer_string(config.backbone):
         from pneumoray.models import layers
 
         layers.describe(config.architecture, num_classes=2)

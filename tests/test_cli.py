@@ -68,6 +68,13 @@ def one_class(here):
     return []
 
 
+def three_classes(here):
+    for name in ("A", "B", "C"):
+        for i in range(4):
+            draw(here / "data" / name / f"person{ord(name)}{i}_virus_{i}.png")
+    return ["--data", "data"]
+
+
 def one_patient(here):
     shutil.copytree(here / "xrays", here / "data")
     for path in (here / "data" / "PNEUMONIA").iterdir():
@@ -162,6 +169,30 @@ MISTAKES = {
     "address of no kind": ([*TRAIN, *XRAYS, "--address", "head"], None, "'head'.*HOST:PORT"),
     "ensemble before training": (["ensemble"], None, "nothing is trained.*train-all"),
     "leaderboard before training": (["leaderboard"], None, "nothing is trained.*train-all"),
+    "one logit for three classes": (
+        [*TRAIN, "--set", "output=sigmoid"],
+        three_classes,
+        "one logit for two classes, and the data has 3 classes.*softmax",
+    ),
+    "axis that does not exist": (
+        [*TRAIN, *XRAYS, "--set", "grid.lrr=[1]"],
+        None,
+        "grid axis 'lrr' is no field.*mean lr",
+    ),
+    "empty axis": ([*TRAIN, *XRAYS, "--set", "grid.lr=[]"], None, "'lr' needs a list of values"),
+    "stage on a layer string": (
+        [*TRAIN, *XRAYS, "--set", "backbones=[C8-P-F-D]", "--set", "freeze=layer2"],
+        None,
+        "C8-P-F-D",
+    ),
+    "too many trials": (
+        [*TRAIN, *XRAYS, "--set", f"grid.seed={list(range(501))}"],
+        None,
+        "501 trials, more than 500.*--yes",
+    ),
+    "layer string": (["layers", "C8-D-F-D"], None, r"position 2 \(D\).*8 x 224 x 224"),
+    "compare before training": (["compare", "--by", "lr"], None, "nothing is trained.*train-all"),
+    "no small table": ([*TRAIN, *XRAYS, "--small"], None, "no table 'small'"),
     "audit of nothing": (["audit", "nowhere"], None, "nowhere does not exist"),
     "audit with no pattern": (
         ["audit", "xrays", "--patient-rule", "("],

@@ -88,7 +88,9 @@ def test_comparisons_follow_each_other_and_share_what_is_equal():
             "others": {"backbones": ["vgg11"], "dropout": 0.5},
         },
     )
-    points = [(m.comparison, m.config.backbone, m.config.lr, m.config.batch_size) for m in members(made)]
+    points = [
+        (m.comparison, m.config.backbone, m.config.lr, m.config.batch_size) for m in members(made)
+    ]
     assert points == [
         ("rates", "resnet18", 0.1, 32),
         ("rates", "resnet18", 0.2, 32),
@@ -97,7 +99,9 @@ def test_comparisons_follow_each_other_and_share_what_is_equal():
         ("others", "vgg11", 0.1, 32),
     ]
     assert num_trials(made) == 5
-    assert len(configurations(made)) == 4  # (0.1, 32) belongs to two comparisons and is trained once
+    assert (
+        len(configurations(made)) == 4
+    )  # (0.1, 32) belongs to two comparisons and is trained once
     assert configurations(made)[-1].dropout == 0.5
 
 
@@ -120,7 +124,9 @@ def test_epochs_compared_under_a_constant_schedule_are_trials_of_their_own():
 def test_settings_of_layer_strings_say_nothing_of_other_backbones():
     with pytest.raises(StudyError, match="asked for twice"):
         study(backbones=["resnet18"], grid={"kernel_size": [3, 5]})
-    made = configurations(study(backbones=["C8-P-F-D"], image_size=32, grid={"kernel_size": [3, 5]}))
+    made = configurations(
+        study(backbones=["C8-P-F-D"], image_size=32, grid={"kernel_size": [3, 5]})
+    )
     assert len(made) == 2
 
 
@@ -133,7 +139,9 @@ def test_new_fields_leave_old_trials_their_ids():
 
 def test_optional_backbones_of_a_comparison_can_be_left_out():
     optional = {"backbone": "tf_efficientnet_lite0", "weights": "package", "optional": True}
-    made = study(comparisons={"a": {"backbones": ["resnet18", optional]}, "b": {"backbone": "vgg11"}})
+    made = study(
+        comparisons={"a": {"backbones": ["resnet18", optional]}, "b": {"backbone": "vgg11"}}
+    )
     assert optional_backbones(made) == [("tf_efficientnet_lite0", "package")]
     less = without_backbones(made, ["tf_efficientnet_lite0"])
     assert [config.backbone for config in configurations(less)] == ["resnet18", "vgg11"]

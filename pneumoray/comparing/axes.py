@@ -4,17 +4,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from pneumoray.config import Config, Settings
-from pneumoray.models import names
 
 NOT_ITS_OWN = ""  # in place of a setting that says nothing of a configuration
-_OF_LAYERS = ("filters", "units", "kernel_size", "padding", "activation", "batch_norm")
-_OF_OTHERS = ("head", "hidden")  # a layer string is its own head
-_OF_VALUE = {  # a field that is used only where another has this value
-    "crop_fraction": ("image_fit", "crop"),
-    "momentum": ("optimizer", "sgd"),
-    "step_epochs": ("schedule", "step"),
-    "step_gamma": ("schedule", "step"),
-}
 _UNITS = {
     "image_size": "px",
     "kernel_size": "px",
@@ -33,13 +24,7 @@ def with_unit(axis: str) -> str:
 
 def setting(config: Config, field: str) -> Any:
     """A field's value, or '' where it says nothing of this configuration (momentum of adam)."""
-    says_something = True
-    if field in _OF_LAYERS + _OF_OTHERS:
-        says_something = names.is_layer_string(config.backbone) == (field in _OF_LAYERS)
-    elif field in _OF_VALUE:
-        other, value = _OF_VALUE[field]
-        says_something = getattr(config, other) == value
-    return getattr(config, field) if says_something else NOT_ITS_OWN
+    return NOT_ITS_OWN if field in config.unused else getattr(config, field)
 
 
 def varying(configs: Iterable[Config]) -> list[str]:

@@ -68,7 +68,12 @@ def evaluate(
         predictions.save(save)
     name = ", ".join(member.name for member in model.members)
     scores = report.member_report(
-        name, predictions.labels, predictions.probs, predictions.groups, model.threshold
+        name,
+        predictions.labels,
+        predictions.probs,
+        predictions.groups,
+        model.threshold,
+        model.classes,
     )
     return scores | {"test_openings": openings}
 

@@ -182,7 +182,7 @@ def _report(
 def _scores(name: str, test: Predictions, point: OperatingPoint) -> dict[str, Any]:
     temperature, threshold = point
     probs = calibration.apply_temperature(test.probs, temperature)
-    scores = reports.member_report(name, test.labels, probs, test.groups, threshold)
+    scores = reports.member_report(name, test.labels, probs, test.groups, threshold, test.classes)
     return scores | {"temperature": temperature}
 
 

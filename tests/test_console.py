@@ -1,0 +1,81 @@
+"""What is printed: every number that was promised, and nothing cut short."""
+
+import numpy as np
+import pytest
+
+from pneumoray import console
+from pneumoray.comparing.leaderboard import standings
+from pneumoray.comparing.suspicion import suspicions
+from pneumoray.data.manifest import Finding
+from pneumoray.evaluation.report import member_report
+from pneumoray.grid import configurations
+from pneumoray.models.layers import describe
+from pneumoray.stages.board import Board
+from pneumoray.study_file import parse
+
+
+@pytest.fixture(autouse=True)
+def _narrow(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+
+
+def test_the_leaderboard_has_mean_spread_best_epoch_and_parameters(trial_row, capsys):
+    rows = [
+        trial_row((0.7, 0.9, 0.8), parameters=(23_540_850, 32_818), seed=0),
+        trial_row((0.7, 0.8), parameters=(23_540_850, 32_818), seed=1),
+        trial_row(outcome="failed", reason="loss is nan", lr=0.5),
+    ]
+    console.leaderboard(Board("mine", standings(rows), [], []))
+    said = capsys.readouterr().out
+    for word in ("0.8500 ± 0.0707", "23,540,850", "32,818", " 2 ", "failed: loss is nan"):
+        assert word in said
+    assert "doubt" not in said
+
+
+def test_what_is_too_good_is_doubted_beside_the_audit(trial_row, capsys):
+    rows = [trial_row((0.99,), train_accuracy=[1.0], val_accuracy=[0.999])]
+    findings = [
+        Finding("duplicate", "handled", "12 files are copies"),
+        Finding("a", "note", "hush"),
+    ]
+    console.leaderboard(Board("mine", standings(rows), suspicions(rows), findings))
+    said = capsys.readouterr().out
+    assert "doubt: " in said
+    assert "the audit noticed: 12 files are copies" in said
+    assert "hush" not in said
+
+
+def test_layers_prints_every_shape_and_the_total(capsys):
+    (config,) = configurations(
+        parse({"name": "x", "backbones": ["C8-P-F-D16-D"], "image_size": 32, "race": "full"})
+    )
+    console.layers(describe(config.architecture, 2), config)
+    said = capsys.readouterr().out
+    for word in ("8 x 32 x 32", "8 x 16 x 16", "2048", "32,784", "32,898"):  # 80 + 32,784 + 34
+        assert word in said
+
+
+def report_of(num_classes):
+    rng = np.random.default_rng(0)
+    labels = np.arange(60) % num_classes
+    probs = rng.dirichlet(np.ones(num_classes), 60)
+    classes = [f"class{i}" for i in range(num_classes)]
+    threshold = 0.4 if num_classes == 2 else None
+    groups = np.arange(60).astype(str)
+    return member_report("m", labels, probs, groups, threshold, classes) | {"test_openings": None}
+
+
+def test_scores_of_two_classes_stand_at_both_thresholds(capsys):
+    console.scores(report_of(2))
+    said = capsys.readouterr().out
+    assert "0.4000" in said
+    assert "at 0.5" in said
+    assert "class0" not in said
+
+
+def test_scores_of_several_classes_stand_class_by_class(capsys):
+    console.scores(report_of(4))
+    said = capsys.readouterr().out
+    for word in ("class0", "class3", "mean of classes", "by the largest probability"):
+        assert word in said
+    assert "threshold" not in said
