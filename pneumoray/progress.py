@@ -147,6 +147,5 @@ class Progress:
             if self.best[1]
             else "no epoch yet"
         )
-        return Group(
-            table, Text(f"{self.stage}: {waiting} waiting · {best} · {self._time_left()}", "dim")
-        )
+        state = f"{self.stage}: {waiting} waiting · {self._time_left()}"
+        return Group(table, Text(best, "dim"), Text(state, "dim"))

@@ -11,6 +11,7 @@ from typing import Any
 from pneumoray import artifact, checkpoint, journal
 from pneumoray.config import Config
 from pneumoray.distributed.resources import Resources
+from pneumoray.grid import members
 from pneumoray.stages import trial_report
 from pneumoray.stages.prepare import OnEvent, Prepared
 from pneumoray.study import Race, Study
@@ -36,6 +37,7 @@ class Run:
             Trial(config, folder.trial(config.trial_id), prepared.pack_of(config).path)
             for config in configs
         ]
+        self._compared = _compared(study)
         self._open: set[str] = set()  # begun in this attempt, not ended
         self._ended = journal.latest(folder.journal, "end", "trial")
         # what diverged would diverge again; what failed otherwise is tried once more
@@ -195,6 +197,7 @@ class Run:
             pack=str(trial.pack),
             device=trial.device,
             pack_hash=self.packs[str(trial.pack)],
+            **self._compared[trial.id],
         )
 
     def _note_epoch(self, trial_id: str, record: dict[str, Any]) -> None:
@@ -230,6 +233,17 @@ class Run:
         )
         if outcome == "cut":
             self.on_event({"type": "cut", "trial": trial.id})
+
+
+def _compared(study: Study) -> dict[str, dict[str, str]]:
+    """Trial -> names of the comparisons and arms that it belongs to, as far as they have one."""
+    found: dict[str, dict[str, str]] = defaultdict(dict)
+    for member in members(study):
+        of = found[member.config.trial_id]
+        for key, name in (("comparison", member.comparison), ("arm", member.arm)):
+            if name:
+                of[key] = ", ".join(filter(None, (of.get(key), name)))
+    return found
 
 
 def _mean_up_to(repeats: Sequence[Trial], epoch: int) -> tuple[float, float]:

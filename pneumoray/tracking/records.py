@@ -74,7 +74,7 @@ class Writer:
         self.runs.open(run_id)
         self.runs.params(run_id, record["config"])
         pack = self._pack_of(record)
-        keys = ("stage", "family", "backbone", "device")
+        keys = ("stage", "family", "backbone", "device", "comparison", "arm")
         tags: dict[str, Any] = {key: record[key] for key in keys if key in record}
         tags |= {"kind": "trial", "outcome": "running", "pack": pack["hash"]}
         self.runs.tag(run_id, self._tags() | tags)

@@ -1,0 +1,59 @@
+"""Who stays in the race, from states of trials that were never trained."""
+
+import pytest
+
+from pneumoray import checkpoint
+from pneumoray.grid import configurations
+from pneumoray.stages.prepare import Prepared, settings_of
+from pneumoray.stages.run import Run
+from pneumoray.study_file import parse
+from pneumoray.workspace import StudyFolder
+
+
+@pytest.fixture
+def survivors(pack, tmp_path, monkeypatch, trial_row):
+    """Gives {(backbone, lr, seed)} that stay after epoch 1, of {(backbone, lr, seed): AUROC}."""
+
+    def survive(scores, rungs=(1, 2), eta=2):
+        study = parse(
+            {
+                "name": "x",
+                "image_size": pack.settings.size,
+                "epochs": 4,
+                "seeds": 1 + max(seed for _, _, seed in scores),
+                "grid": {
+                    "backbone": sorted({backbone for backbone, _, _ in scores}),
+                    "lr": sorted({lr for _, lr, _ in scores}),
+                },
+                "race": {"rungs": list(rungs), "eta": eta},
+            }
+        )
+        configs = configurations(study)
+        prepared = Prepared({settings_of(configs[0]): pack}, [])
+        states = {
+            c.trial_id: trial_row((scores[c.backbone, c.lr, c.seed],)).state for c in configs
+        }
+        monkeypatch.setattr(checkpoint, "read_state", lambda folder: states[folder.name])
+        run = Run(study, configs, prepared, StudyFolder(tmp_path), lambda event: None)
+        kept = run._survivors(run.trials, 1)
+        return {(t.config.backbone, t.config.lr, t.config.seed) for t in kept}
+
+    return survive
+
+
+def test_seeds_of_a_configuration_stay_or_go_by_their_mean(survivors):
+    lucky = {("resnet18", 0.1, 0): 0.99, ("resnet18", 0.1, 1): 0.60}  # mean 0.795
+    steady = {("resnet18", 0.2, 0): 0.80, ("resnet18", 0.2, 1): 0.82}  # mean 0.81
+    assert survivors(lucky | steady) == steady.keys()
+
+
+def test_each_backbone_keeps_its_own_best(survivors):
+    weak = {("resnet18", lr, 0): score for lr, score in ((0.1, 0.5), (0.2, 0.6))}
+    strong = {("vgg11", lr, 0): score for lr, score in ((0.1, 0.9), (0.2, 0.8))}
+    assert survivors(weak | strong) == {("resnet18", 0.2, 0), ("vgg11", 0.1, 0)}
+
+
+def test_the_last_rung_keeps_one_configuration_with_its_seeds(survivors):
+    scores = {("resnet18", lr / 10, seed): lr / 10 for lr in range(1, 5) for seed in (0, 1)}
+    assert survivors(scores, rungs=(1,)) == {("resnet18", 0.4, 0), ("resnet18", 0.4, 1)}
+    assert len(survivors(scores, rungs=(1, 2))) == 4  # the best half of four, two seeds each
