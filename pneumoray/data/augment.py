@@ -6,8 +6,9 @@ is a pure function of pixels and parameters, so an image looks the same whicheve
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -68,6 +69,25 @@ PRESETS = {
         erase=0.1,
     ),
 }
+
+
+def build_augment(
+    preset: str, flip: bool | None = None, zoom: float | None = None, rotate: float | None = None
+) -> Augment:
+    """The preset of that name, with single switches laid over it; None leaves the preset's own.
+
+    `zoom` (from 0, below 1) shows a window whose side is from 1 - zoom to 1 + zoom of the image's;
+    `rotate` turns by up to so many degrees either way.
+    """
+    switched: dict[str, Any] = {}
+    if flip is not None:
+        switched["flip"] = flip
+    if zoom is not None:
+        switched |= {"crop_scale_min": (1 - zoom) ** 2, "crop_scale_max": (1 + zoom) ** 2}
+    if rotate is not None:
+        switched["rotate_degrees"] = rotate
+    return replace(PRESETS[preset], **switched)
+
 
 COLUMNS = (
     *("xx", "xy", "x0", "yx", "yy", "y0"),  # output -> input coordinates in [-1, 1]

@@ -1,16 +1,15 @@
 """A synthetic stand-in for chest X-rays: phantoms with and without opacities, for a first run."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from pneumoray import artifact
-from pneumoray.errors import DataError
+from pneumoray.data.generated import make_once
 
 VERSION = 1
-MARK = "demo.json"
 CANVAS = 192  # phantoms are drawn at this size, then scaled to SIZES_PX
 SIZES_PX = ((232, 176), (264, 208), (320, 256), (288, 288))  # width, height
 # Ill images, healthy images; the shares and the too small val are those of the real collection.
@@ -39,24 +38,17 @@ def make_demo(folder: Path, seed: int = 0, scale: float = 1.0) -> Path:
     patients with one to four images, `scale` times 700 for training, 16 for validation and
     `scale` times 155 for testing. Whole or absent. Raises DataError when `folder` is another thing.
     """
-    wanted = {"version": VERSION, "seed": seed, "scale": scale}
-    if folder.exists():
-        if (folder / MARK).exists() and artifact.read_json(folder / MARK) == wanted:
-            return folder
-        raise DataError(
-            f"{folder} exists and is not this demo data set; delete it or name another folder"
-        )
+    about = {"version": VERSION, "seed": seed, "scale": scale}
+    return make_once(folder, "demo", about, partial(_draw, seed=seed, scale=scale))
+
+
+def _draw(folder: Path, seed: int, scale: float) -> None:
     rng = np.random.default_rng(seed)
-    with artifact.whole_folder(folder) as draft:
-        number = 1
-        for split, (num_ill, num_healthy) in SPLITS.items():
-            factor = 1.0 if split == "val" else scale
-            number = _fill(draft / split / "PNEUMONIA", round(num_ill * factor), True, number, rng)
-            number = _fill(
-                draft / split / "NORMAL", round(num_healthy * factor), False, number, rng
-            )
-        artifact.write_json(draft / MARK, wanted)
-    return folder
+    number = 1
+    for split, (num_ill, num_healthy) in SPLITS.items():
+        factor = 1.0 if split == "val" else scale
+        number = _fill(folder / split / "PNEUMONIA", round(num_ill * factor), True, number, rng)
+        number = _fill(folder / split / "NORMAL", round(num_healthy * factor), False, number, rng)
 
 
 def _fill(folder: Path, num_images: int, ill: bool, number: int, rng: np.random.Generator) -> int:

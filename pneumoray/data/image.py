@@ -2,9 +2,10 @@
 
 import hashlib
 import io
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -16,6 +17,7 @@ Color = Literal["grey", "rgb"]
 
 NUM_CHANNELS: dict[Color, int] = {"grey": 1, "rgb": 3}
 MAX_PIXELS = 89_478_485  # Pillow warns from here on; a film at full resolution has 20 million
+STRIP_BYTES = 2**16  # of pixels copied at once: they stay in the cache
 SIGNATURES = (  # what a file starts with, whatever its name says
     (b"\xff\xd8\xff", "JPEG"),
     (b"\x89PNG\r\n\x1a\n", "PNG"),
@@ -30,11 +32,19 @@ SIGNATURES = (  # what a file starts with, whatever its name says
 
 @dataclass(frozen=True)
 class ImageSettings:
-    """How each image is brought to one shape."""
+    """How each image is brought to one shape. Equal settings make equal pixels.
+
+    `crop_fraction` (above 0, up to 1) belongs to fit "crop"; under any other it is 1.
+    """
 
     size: int
     fit: Fit = "squeeze"
     color: Color = "grey"
+    crop_fraction: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.fit != "crop":
+            object.__setattr__(self, "crop_fraction", 1.0)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -44,6 +54,13 @@ class ImageSettings:
     @property
     def num_bytes(self) -> int:
         return self.size * self.size * NUM_CHANNELS[self.color]
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields, without a `crop_fraction` of 1: packs older than it stay what they are."""
+        fields = asdict(self)
+        if self.crop_fraction == 1:
+            del fields["crop_fraction"]
+        return fields
 
 
 def sniff(data: bytes) -> str:
@@ -89,11 +106,14 @@ def decode_stored(source: bytes | Path) -> tuple[Image.Image, str]:
         ) from None
 
 
-def to_array(image: Image.Image, size: int, fit: Fit, color: Color) -> np.ndarray:
+def to_array(
+    image: Image.Image, size: int, fit: Fit, color: Color, *, crop_fraction: float = 1.0
+) -> np.ndarray:
     """Resize to (size, size, 1) or (size, size, 3) uint8.
 
     "squeeze" ignores the aspect ratio, "pad" keeps it with black borders, "crop" keeps it and
-    takes the middle. Shrinking averages areas, growing interpolates.
+    takes the square in the middle whose side is `crop_fraction` of the short side. Shrinking
+    averages areas, growing interpolates.
     """
     mode = "L" if color == "grey" else "RGB"
     image = image if image.mode == mode else image.convert(mode)  # convert() would copy
@@ -101,7 +121,7 @@ def to_array(image: Image.Image, size: int, fit: Fit, color: Color) -> np.ndarra
     box = (0.0, 0.0, float(width), float(height))
     target = (size, size)
     if fit == "crop":
-        side = min(width, height)
+        side = crop_fraction * min(width, height)
         left, top = (width - side) / 2, (height - side) / 2
         box = (left, top, left + side, top + side)
     elif fit == "pad":
@@ -132,21 +152,41 @@ def from_array(array: np.ndarray) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(array))
 
 
-def load(source: bytes | Path, size: int, fit: Fit, color: Color) -> np.ndarray:
+def load(
+    source: bytes | Path, size: int, fit: Fit, color: Color, *, crop_fraction: float = 1.0
+) -> np.ndarray:
     """`decode`, then `to_array`."""
-    return to_array(decode(source), size, fit, color)
+    return to_array(decode(source), size, fit, color, crop_fraction=crop_fraction)
 
 
 def pixel_sha256(image: Image.Image) -> str:
-    """SHA-256 of size and pixels: equal for copies in another lossless format, grey or RGB."""
-    array = np.asarray(image)
-    if array.ndim == 3 and not np.ptp(array[:: max(1, len(array) // 8)], axis=2).any():
-        grey = array[:, :, 0]  # a few rows were grey: worth comparing all of them
-        if np.array_equal(grey, array[:, :, 1]) and np.array_equal(grey, array[:, :, 2]):
-            array = grey
-    hasher = hashlib.sha256(repr(array.shape).encode())
-    hasher.update(np.ascontiguousarray(array).data)
+    """SHA-256 of size and pixels: equal for copies in another lossless format, grey or RGB.
+
+    Where the processor has SHA instructions nothing in hashlib is faster: 0.9 ms for 1320 x 992 in
+    grey, which takes 2.4 ms to decode.
+    """
+    shape: tuple[int, ...] = image.height, image.width
+    if image.mode == "RGB":
+        hasher = hashlib.sha256(repr(shape).encode())
+        for strip in _strips(image):
+            red, green, blue = (band.tobytes() for band in strip.split())
+            if not red == green == blue:
+                break
+            hasher.update(red)
+        else:  # grey, stored as RGB
+            return hasher.hexdigest()
+        shape = *shape, 3
+    hasher = hashlib.sha256(repr(shape).encode())
+    for strip in _strips(image):
+        hasher.update(strip.tobytes())
     return hasher.hexdigest()
+
+
+def _strips(image: Image.Image) -> Iterator[Image.Image]:
+    """Some rows at a time: a copy of 4032 x 3024 in one piece would double the time of hashing."""
+    num_rows = max(1, STRIP_BYTES // (image.width * len(image.getbands())))
+    for top in range(0, image.height, num_rows):
+        yield image.crop((0, top, image.width, min(top + num_rows, image.height)))
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:

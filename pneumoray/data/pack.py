@@ -116,7 +116,7 @@ def make_pack(
 def _request(manifest: Manifest, settings: ImageSettings, key: Any) -> str:
     """What a call of `make_pack` asks for, without opening any image."""
     rows = hashlib.sha256(manifest.images.to_csv(index=False).encode()).hexdigest()
-    return artifact.digest([VERSION, rows, list(manifest.classes), asdict(settings), key])
+    return artifact.digest([VERSION, rows, list(manifest.classes), settings.as_json(), key])
 
 
 def _remembered(answer: Path, packs: Path) -> tuple[Pack, list[Finding]] | None:
@@ -153,7 +153,7 @@ def _build(
         final = resplit(regroup(read))
         pack_hash = _hash(final, settings)
         path = packs / pack_hash[:16]
-        about = {"version": VERSION, "hash": pack_hash, "settings": asdict(settings)}
+        about = {"version": VERSION, "hash": pack_hash, "settings": settings.as_json()}
         try:
             open_pack(path)
             final.save(path)  # the same pixels and splits; paths and the user's columns may differ
@@ -202,7 +202,7 @@ def _earlier(packs: Path, settings: ImageSettings) -> Iterator[Pack]:
 def _hash(manifest: Manifest, settings: ImageSettings) -> str:
     """What a pack is: its settings, classes, and each image's content, label, group and split."""
     rows = manifest.images[["id", "label", "group", "split", "sha256"]].to_numpy().tolist()
-    return artifact.digest([VERSION, asdict(settings), list(manifest.classes), rows])
+    return artifact.digest([VERSION, settings.as_json(), list(manifest.classes), rows])
 
 
 def free_bytes(folder: Path) -> int:

@@ -130,7 +130,13 @@ def _read_one(index: int, path: str, settings: ImageSettings | None) -> Read:
         return index, {"error": str(error).replace("the image", path, 1)}, None
     pixels = None
     if settings is not None:
-        pixels = to_array(image, settings.size, settings.fit, settings.color)
+        pixels = to_array(
+            image,
+            settings.size,
+            settings.fit,
+            settings.color,
+            crop_fraction=settings.crop_fraction,
+        )
     facts = {
         "width": image.width,
         "height": image.height,

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import defaultdict
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from pneumoray.errors import DataError
 
 MIN_VAL_IMAGES = 100  # a smaller given validation split can't tell models 2 points apart
 MIN_VAL_IMAGES_PER_CLASS = 10
+MIN_GROUPS = 3  # of a class: one for each of train, val and test
 
 
 def regroup(manifest: Manifest) -> Manifest:
@@ -33,6 +35,33 @@ def regroup(manifest: Manifest) -> Manifest:
             one, other = sorted((find(first.setdefault(value, group)), find(group)))
             parent[other] = one
     return manifest.with_images(images.assign(group=[find(group) for group in images["group"]]))
+
+
+def subset(manifest: Manifest, num_images: int, seed: int = 0) -> Manifest:
+    """About `num_images` images in whole groups, as many of each given split and class as before.
+
+    Groups are drawn by a hash of (seed, name), so that a larger subset contains the smaller one and
+    `resplit` draws independently. Each split and class comes within half of its largest group of
+    its share, but keeps MIN_GROUPS groups, or all where it has fewer. Asked for as many images as
+    there are, or more, the manifest is returned as it is.
+    """
+    images = manifest.images
+    if num_images >= len(images):
+        return manifest
+    cell = ["split", "label"]
+    counts = images.groupby(["group", *cell]).size().rename("num").reset_index()
+    order = {group: i for i, group in enumerate(_by_hash(set(counts["group"]), f"subset:{seed}"))}
+    counts = counts.sort_values("group", key=lambda names: names.map(order), kind="stable")
+    least = counts.groupby(cell).head(MIN_GROUPS)["group"]
+    # Each group counts whole where it has most of its images, so that no image counts twice.
+    home = counts.sort_values("num", ascending=False, kind="stable").drop_duplicates("group")
+    home = home.drop(columns="num").merge(images["group"].value_counts().rename("num"), on="group")
+    home = home.sort_values("group", key=lambda names: names.map(order))
+    sizes = home.groupby(cell)["num"]
+    shares = num_images / len(images) * sizes.transform("sum")
+    chosen = home["group"][sizes.cumsum() - home["num"] / 2 <= shares]
+    kept = images["group"].isin({*least, *chosen})
+    return manifest.with_images(images[kept].reset_index(drop=True))
 
 
 def resplit(
@@ -93,12 +122,17 @@ def _check_groups(manifest: Manifest, images: pd.DataFrame, needed: int) -> None
             )
 
 
+def _by_hash(groups: Iterable[str], key: str) -> list[str]:
+    """Shuffled by `key`; which of two groups comes first doesn't hang on the others."""
+    return sorted(groups, key=lambda g: hashlib.sha256(f"{key}:{g}".encode()).digest())
+
+
 def _draw(pool: pd.DataFrame, target: np.ndarray, seed: int, num_left: int) -> set[str]:
     """Groups that make up `target` images per class, leaving `num_left` groups of each class."""
     counts: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(len(target)))
     for group, label in zip(pool["group"], pool["label"], strict=True):
         counts[group][label] += 1
-    order = sorted(counts, key=lambda g: hashlib.sha256(f"{seed}:{g}".encode()).digest())
+    order = _by_hash(counts, str(seed))
     scale = np.maximum(target, 1e-9)
     groups_left = sum((count > 0).astype(int) for count in counts.values())
     have = np.zeros(len(target))

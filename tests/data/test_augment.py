@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn.functional import conv2d, pad
 
-from pneumoray.data.augment import COLUMNS, PRESETS, Augment, apply, draw_table
+from pneumoray.data.augment import COLUMNS, PRESETS, Augment, apply, build_augment, draw_table
 
 IDENTITY = dict.fromkeys(COLUMNS, 0.0) | {"xx": 1.0, "yy": 1.0, "gamma": 1.0, "contrast": 1.0}
 EVERYTHING = PRESETS["wide"]
@@ -207,3 +207,71 @@ def test_different_epochs_show_different_images():
     images = random_images()
     first, second = (apply(images, draw_table(EVERYTHING, 4, 0, e), EVERYTHING) for e in (1, 2))
     assert (first - second).abs().mean() > 0.01
+
+
+@pytest.mark.parametrize("preset", ["none", "light", "wide"])
+def test_without_switches_a_preset_is_what_it_is(preset):
+    assert build_augment(preset, None, None, None) == PRESETS[preset]
+
+
+@pytest.mark.parametrize("preset", ["none", "light", "wide"])
+@pytest.mark.parametrize(
+    ("switch", "changed"),
+    [
+        ({"flip": True}, {"flip": True}),
+        ({"flip": False}, {"flip": False}),
+        ({"zoom": 0.5}, {"crop_scale_min": 0.25, "crop_scale_max": 2.25}),
+        ({"zoom": 0.0}, {"crop_scale_min": 1.0, "crop_scale_max": 1.0}),
+        ({"rotate": 7.0}, {"rotate_degrees": 7.0}),
+        ({"rotate": 0.0}, {"rotate_degrees": 0.0}),
+    ],
+)
+def test_a_switch_changes_only_what_it_names(preset, switch, changed):
+    wanted = {"flip": None, "zoom": None, "rotate": None} | switch
+    assert build_augment(preset, **wanted) == replace(PRESETS[preset], **changed)
+
+
+@pytest.mark.parametrize(
+    ("switch", "moved"),
+    [
+        ({"flip": True}, {"xx"}),
+        ({"zoom": 0.2}, {"xx", "yy", "x0", "y0"}),
+        ({"rotate": 10.0}, {"xx", "xy", "yx", "yy"}),
+    ],
+)
+def test_a_switch_alone_moves_only_its_columns_and_always_the_same_way(switch, moved):
+    augment = build_augment("none", **switch)
+    table, still = draw_table(augment, 500, 0, 1), draw_table(PRESETS["none"], 500, 0, 1)
+    differing = {
+        name for name in COLUMNS if not torch.equal(column(table, name), column(still, name))
+    }
+    assert differing == moved
+    assert torch.equal(table, draw_table(augment, 500, 0, 1))
+
+
+def test_zoom_shows_windows_whose_sides_are_from_one_minus_to_one_plus_it():
+    table = draw_table(build_augment("none", zoom=0.2), 20_000, 0, 0)
+    width, height = column(table, "xx"), column(table, "yy")
+    torch.testing.assert_close(width, height)  # one factor for both: the aspect stays
+    assert 0.8 - 1e-6 <= width.min() < 0.802
+    assert 1.198 < width.max() <= 1.2 + 1e-6
+    # A window smaller than the image lies inside it, an image smaller than the window inside that.
+    assert (column(table, "x0").abs() - (1 - width).abs()).max() <= 1e-6
+    assert (column(table, "y0").abs() - (1 - height).abs()).max() <= 1e-6
+
+
+def test_rotation_stays_within_the_asked_degrees_either_way():
+    table = draw_table(build_augment("none", rotate=30), 20_000, 0, 0)
+    degrees = torch.rad2deg(torch.atan2(column(table, "yx"), column(table, "xx")))
+    assert -30 - 1e-3 <= degrees.min() < -29.9
+    assert 29.9 < degrees.max() <= 30 + 1e-3
+
+
+def test_a_preset_switched_off_altogether_leaves_its_intensities():
+    images = random_images(16, 1, 16, 16)
+    straight = build_augment("light", flip=False, zoom=0.0, rotate=0.0)
+    assert straight.crop_ratio == PRESETS["light"].crop_ratio
+    flat = torch.full_like(images, 0.5)
+    varied = apply(flat, draw_table(straight, 16, 0, 0), straight)
+    assert torch.equal(varied.amin((1, 2, 3)), varied.amax((1, 2, 3)))  # no border shows
+    assert (varied - flat).abs().max() > 0.05

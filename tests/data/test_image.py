@@ -1,10 +1,19 @@
+import hashlib
 import io
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from pneumoray.data.image import decode, decode_stored, from_array, load, pixel_sha256, to_array
+from pneumoray.data.image import (
+    ImageSettings,
+    decode,
+    decode_stored,
+    from_array,
+    load,
+    pixel_sha256,
+    to_array,
+)
 from pneumoray.errors import DataError
 
 
@@ -78,6 +87,80 @@ def test_pad_and_crop_keep_the_aspect_ratio():
     assert to_array(from_array(np.full((1, 900), 7, np.uint8)), 4, "pad", "grey").max() == 7
 
 
+def test_a_fraction_of_the_crop_is_the_middle_of_it():
+    array = np.arange(16 * 24, dtype=np.uint16).reshape(16, 24) % 251
+    image = from_array(array.astype(np.uint8))
+    half = to_array(image, 8, "crop", "grey", crop_fraction=0.5)
+    assert np.array_equal(half[:, :, 0], array[4:12, 8:16])
+    whole = to_array(image, 16, "crop", "grey", crop_fraction=1.0)
+    assert np.array_equal(whole[:, :, 0], array[:, 4:20])
+    assert np.array_equal(whole, to_array(image, 16, "crop", "grey"))
+    shrunk = to_array(image, 4, "crop", "grey", crop_fraction=0.5)[:, :, 0]
+    means = array[4:12, 8:16].reshape(4, 2, 4, 2).mean((1, 3))
+    assert np.abs(shrunk - means).max() <= 1
+    tiny = to_array(image, 4, "crop", "rgb", crop_fraction=0.01)
+    assert tiny.shape == (4, 4, 3)
+    assert abs(int(tiny.max()) - int(array[8, 12])) <= 25  # about one pixel of the middle, grown
+
+
+@pytest.mark.parametrize("fit", ["squeeze", "pad"])
+def test_other_fits_have_no_crop_fraction(fit):
+    array = np.random.default_rng(0).integers(0, 256, (10, 14), dtype=np.uint8)
+    pair = [to_array(from_array(array), 7, fit, "grey", crop_fraction=f) for f in (0.5, 1.0)]
+    assert np.array_equal(*pair)
+    assert ImageSettings(7, fit, crop_fraction=0.5) == ImageSettings(7, fit)
+    assert hash(ImageSettings(7, fit, crop_fraction=0.5)) == hash(ImageSettings(7, fit))
+    assert ImageSettings(7, "crop", crop_fraction=0.5) != ImageSettings(7, "crop")
+
+
+def test_settings_are_written_as_before_the_crop_fraction_unless_it_is_used():
+    assert ImageSettings(7, "crop").as_json() == {"size": 7, "fit": "crop", "color": "grey"}
+    cropped = ImageSettings(7, "crop", "rgb", 0.5)
+    assert cropped.as_json()["crop_fraction"] == 0.5
+    assert ImageSettings(**cropped.as_json()) == cropped
+
+
+def box_average(array: np.ndarray, size: int) -> np.ndarray:
+    """(H, W) -> (size, size) float64: the mean over each area, pixels cut by its edge in part."""
+    array = array.astype(np.float64)
+    for axis in (0, 1):
+        num_pixels = array.shape[axis]
+        sums = np.concatenate([np.zeros_like(array.take([0], axis)), array], axis).cumsum(axis)
+        edges = np.arange(size + 1) * num_pixels / size
+        low = np.minimum(edges.astype(int), num_pixels - 1)
+        part = (edges - low).reshape((-1, 1) if axis == 0 else (1, -1))
+        ends = (1 - part) * sums.take(low, axis) + part * sums.take(low + 1, axis)
+        array = np.diff(ends, axis=axis) * size / num_pixels
+    return array
+
+
+def large_photograph(height: int, width: int) -> np.ndarray:
+    """A gradient with noise and a fine checkerboard, which picking single pixels would alias."""
+    y, x = np.mgrid[:height, :width]
+    smooth = 60 + 60 * x / width + 40 * np.sin(5 * y / height)
+    noise = np.random.default_rng(0).normal(0, 12, (height, width))
+    return np.clip(smooth + noise + 40 * ((x + y) % 2), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize(("height", "width"), [(3024, 4032), (4032, 3024)])
+def test_a_large_photograph_is_shrunk_to_the_averages_of_its_areas(height, width):
+    array = large_photograph(height, width)
+    small = to_array(from_array(array), 64, "squeeze", "grey")[:, :, 0]
+    assert np.abs(small - box_average(array, 64)).max() <= 1
+    middle = array[504:-504] if height > width else array[:, 504:-504]
+    cropped = to_array(from_array(array), 64, "crop", "grey")[:, :, 0]
+    assert np.abs(cropped - box_average(middle, 64)).max() <= 1
+
+
+def test_a_large_jpeg_is_decoded_whole_before_it_is_shrunk():
+    """Decoding at an eighth would be faster and would change the result."""
+    array = large_photograph(1512, 2016)
+    stored = encode(Image.fromarray(array), "JPEG", quality=92)
+    exact = box_average(np.asarray(decode(stored)), 64)
+    assert np.abs(load(stored, 64, "squeeze", "grey")[:, :, 0] - exact).max() <= 1
+    assert decode(stored).size == (2016, 1512)
+
+
 def test_growing_interpolates():
     grown = to_array(from_array(np.array([[0, 200]], np.uint8)), 8, "squeeze", "grey")[0, :, 0]
     assert (np.diff(grown.astype(int)) >= 0).all()
@@ -143,3 +226,24 @@ def test_pixels_are_identical_across_lossless_formats_and_grey_rgb():
     assert pixel_sha256(Image.fromarray(other)) != pixel_sha256(grey)
     turned = Image.fromarray(np.ascontiguousarray(ramp().reshape(8, 6)))
     assert pixel_sha256(turned) != pixel_sha256(grey)
+
+
+def test_a_pixel_hash_is_of_shape_and_pixels_and_stays_what_older_packs_hold():
+    grey = np.arange(20, dtype=np.uint8).reshape(4, 5)
+    expected = hashlib.sha256(b"(4, 5)" + grey.tobytes()).hexdigest()
+    assert pixel_sha256(from_array(grey)) == expected
+    assert pixel_sha256(from_array(grey).convert("RGB")) == expected
+    for height, width in ((4, 5), (301, 207), (2, 70_000)):  # the last in strips of one row
+        color = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+        head = repr(color.shape).encode()
+        expected = hashlib.sha256(head + color.tobytes()).hexdigest()
+        assert pixel_sha256(from_array(color)) == expected
+
+
+def test_one_coloured_pixel_makes_an_image_another_than_its_grey_twin():
+    grey = np.full((900, 90), 7, dtype=np.uint8)  # RGB rows in four strips
+    for row, column in ((0, 0), (450, 45), (899, 89), (333, 1)):
+        color = np.stack([grey] * 3, axis=2)
+        color[row, column, 2] += 1
+        assert pixel_sha256(from_array(color)) != pixel_sha256(from_array(grey))
+        assert pixel_sha256(from_array(color)) == pixel_sha256(from_array(color.copy()))

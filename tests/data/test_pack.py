@@ -4,15 +4,19 @@ import subprocess
 import sys
 import threading
 from functools import partial
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from pneumoray import artifact
 from pneumoray.data import pack as pack_module
 from pneumoray.data import read
 from pneumoray.data.folder import scan
 from pneumoray.data.image import load
-from pneumoray.data.pack import ImageSettings, make_pack, open_pack, read_facts
+from pneumoray.data.manifest import Manifest
+from pneumoray.data.pack import ImageSettings, Pack, make_pack, open_pack, read_facts
 from pneumoray.data.read import map_threads, read_shard
 from pneumoray.data.split import resplit
 from pneumoray.errors import DataError, WorkspaceError
@@ -48,7 +52,13 @@ def visible(packs):
 
 
 @pytest.mark.parametrize(
-    "settings", [SETTINGS, ImageSettings(9, "pad", "rgb"), ImageSettings(50, "crop")]
+    "settings",
+    [
+        SETTINGS,
+        ImageSettings(9, "pad", "rgb"),
+        ImageSettings(50, "crop"),
+        ImageSettings(12, "crop", "rgb", 0.6),
+    ],
 )
 def test_row_i_shows_image_i(kaggle, tmp_path, settings):
     pack, _, _ = build(kaggle, tmp_path / "packs", settings)
@@ -57,19 +67,78 @@ def test_row_i_shows_image_i(kaggle, tmp_path, settings):
     assert not pack.pixels.flags.writeable
     for row, path in zip(pack.pixels, pack.manifest.images["path"], strict=True):
         with open(path, "rb") as file:
-            expected = load(file.read(), settings.size, settings.fit, settings.color)
+            expected = load(
+                file.read(),
+                settings.size,
+                settings.fit,
+                settings.color,
+                crop_fraction=settings.crop_fraction,
+            )
         assert np.array_equal(row, expected)
     rows = np.concatenate([pack.rows(split) for split in ("train", "val", "test")])
     assert sorted(rows) == list(range(64))
     assert set(pack.manifest.images["width"]) == {40}
 
 
-def test_train_statistics_are_those_of_the_train_rows_alone(kaggle, tmp_path):
-    pack, _, _ = build(kaggle, tmp_path / "packs", ImageSettings(16, "squeeze", "rgb"))
-    train = pack.pixels[pack.rows("train")] / 255.0
-    mean, std = pack.train_statistics()
-    assert np.allclose(mean, train.mean((0, 1, 2)))
-    assert np.allclose(std, train.std((0, 1, 2)))
+def packed(pixels: np.ndarray, splits: list[str], color="rgb") -> Pack:
+    images = pd.DataFrame({"split": splits})
+    settings = ImageSettings(pixels.shape[1], color=color)
+    return Pack(Path(), "", settings, Manifest(images, ("a", "b"), "/data"), pixels)
+
+
+@pytest.mark.parametrize("num_images", [3, 700])
+def test_train_statistics_are_those_of_numpy_for_each_channel(num_images):
+    rng = np.random.default_rng(0)
+    pixels = rng.normal((40, 120, 200), (5, 30, 60), (num_images, 8, 8, 3))
+    pixels = pixels.clip(0, 255).astype(np.uint8)
+    mean, std = packed(pixels, ["train"] * num_images).train_statistics()
+    assert np.allclose(mean, (pixels / 255).mean((0, 1, 2)), rtol=0, atol=1e-12)
+    assert np.allclose(std, (pixels / 255).std((0, 1, 2)), rtol=0, atol=1e-9)
+    assert mean[0] < mean[1] < mean[2]
+    assert std[0] < std[1] < std[2]
+
+
+def test_train_statistics_do_not_look_at_val_and_test():
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (60, 8, 8, 3), dtype=np.uint8)
+    splits = ["train", "val", "test"] * 20
+    before = packed(pixels, splits).train_statistics()
+    pixels[1::3], pixels[2::3] = 255, 0
+    assert packed(pixels, splits).train_statistics() == before
+    assert np.allclose(before[0], (pixels[::3] / 255).mean((0, 1, 2)))
+
+
+def test_one_colour_has_no_deviation():
+    mean, std = packed(
+        np.full((5, 4, 4, 1), 51, np.uint8), ["train"] * 5, "grey"
+    ).train_statistics()
+    assert (mean, std) == ([pytest.approx(0.2)], [pytest.approx(0, abs=1e-7)])
+
+
+def test_a_pack_from_before_the_crop_fraction_is_opened_and_not_made_again(kaggle, tmp_path):
+    """What the first version wrote and hashed, by hand."""
+    for settings in (SETTINGS, ImageSettings(16, "crop")):
+        old = {"size": 16, "fit": settings.fit, "color": "grey"}
+        pack, _, _ = build(kaggle, tmp_path / "packs", settings)
+        rows = pack.manifest.images[["id", "label", "group", "split", "sha256"]]
+        classes = ["NORMAL", "PNEUMONIA"]
+        assert pack.hash == artifact.digest([1, old, classes, rows.to_numpy().tolist()])
+        about = artifact.read_json(pack.path / "pack.json")
+        assert about == {"version": 1, "hash": pack.hash, "settings": old}
+        assert open_pack(pack.path).settings == settings
+        assert build(kaggle, tmp_path / "packs", settings)[2] == 0
+
+
+def test_each_crop_has_a_pack_of_its_own(kaggle, tmp_path):
+    whole, half = ImageSettings(16, "crop"), ImageSettings(16, "crop", crop_fraction=0.5)
+    first, _, _ = build(kaggle, tmp_path / "packs", whole)
+    second, _, num = build(kaggle, tmp_path / "packs", half)
+    assert num == 64
+    assert first.hash != second.hash
+    assert open_pack(second.path).settings == half
+    splits = [pack.manifest.images["split"].tolist() for pack in (first, second)]
+    assert splits[0] == splits[1]
+    assert build(kaggle, tmp_path / "packs", half)[2] == 0
 
 
 def test_the_same_request_again_reads_nothing(kaggle, tmp_path):

@@ -4,7 +4,7 @@ import pytest
 
 from pneumoray.data.folder import Manifest, scan
 from pneumoray.data.read import read_facts
-from pneumoray.data.split import leaks, regroup, resplit
+from pneumoray.data.split import leaks, regroup, resplit, subset
 from pneumoray.errors import DataError
 
 
@@ -134,3 +134,101 @@ def test_the_real_collection_splits_without_a_shared_patient(chest_xray):
     assert leaks(manifest) == []
     val = images[images["split"] == "val"]
     assert len(val) == pytest.approx(0.15 * 4702, rel=0.01)
+
+
+def draw_given(seed: int, num_classes: int) -> Manifest:
+    """Given splits and classes of very different sizes; some patients in several classes, a few in
+    several splits."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for patient in range(400):
+        split = str(rng.choice(["train", "val", "test"], p=[0.7, 0.1, 0.2]))
+        label = int(rng.integers(num_classes) * rng.random())
+        for _ in range(int(rng.integers(1, 8))):
+            mixed = label if rng.random() < 0.95 else int(rng.integers(num_classes))
+            moved = split if rng.random() < 0.98 else "train"
+            rows.append((f"p{patient}", mixed, moved))
+    return make(rows)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("num_classes", [2, 5])
+def test_a_subset_keeps_whole_groups_and_a_larger_one_contains_it(seed, num_classes):
+    manifest = draw_given(seed, num_classes)
+    sizes = manifest.images["group"].value_counts()
+    smaller: set[str] = set()
+    for num_images in (1, 10, 100, 400, 800, 1200, len(manifest.images)):
+        images = subset(manifest, num_images, seed).images
+        kept = images["group"].value_counts()
+        assert kept.to_dict() == sizes[kept.index].to_dict()
+        assert smaller <= set(images["id"])
+        smaller = set(images["id"])
+        assert images.index.equals(pd.RangeIndex(len(images)))
+    assert smaller == set(manifest.images["id"])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_subset_keeps_three_groups_of_each_split_and_class_where_there_are(seed):
+    manifest = draw_given(seed, 5)
+    cell = ["split", "label"]
+    num_groups = manifest.images.groupby(cell)["group"].nunique()
+    kept = subset(manifest, 1, seed).images.groupby(cell)["group"].nunique()
+    assert (kept.reindex(num_groups.index) >= num_groups.clip(upper=3)).all()
+    assert len(subset(manifest, 1, seed).images) < 0.25 * len(manifest.images)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("num_images", [300, 600, 1000])
+def test_a_subset_has_the_asked_size_and_the_shares_of_the_whole(seed, num_images):
+    rng = np.random.default_rng(seed)
+    rows = []  # patients with one label and one split each
+    for patient in range(500):
+        label = int(rng.choice(3, p=[0.2, 0.3, 0.5]))
+        split = str(rng.choice(["train", "val", "test"], p=[0.6, 0.2, 0.2]))
+        rows += [(f"p{patient}", label, split)] * int(rng.integers(1, 8))
+    images = subset(manifest := make(rows), num_images, seed).images
+    cell = ["split", "label"]
+    largest = manifest.images.groupby([*cell, "group"]).size().groupby(cell).max()
+    whole, kept = (table.groupby(cell).size() for table in (manifest.images, images))
+    allowed = (largest / 2).where(images.groupby(cell)["group"].nunique() > 3, 3 * largest)
+    assert ((kept - whole * num_images / len(rows)).abs() <= allowed).all()
+    assert len(images) == pytest.approx(num_images, abs=largest.sum() / 4)
+
+
+def test_a_subset_as_large_as_the_whole_is_the_whole():
+    manifest = make(draw_rows(0))
+    for num_images in (len(manifest.images), 10**6):
+        assert subset(manifest, num_images, seed=0) is manifest
+
+
+def test_a_subset_follows_from_the_seed_not_from_the_row_order():
+    manifest = draw_given(0, 3)
+    shuffled = manifest.with_images(manifest.images.sample(frac=1, random_state=1))
+    first, again = subset(manifest, 200, 3).images, subset(shuffled, 200, 3).images
+    assert set(first["id"]) == set(again["id"])
+    assert set(first["id"]) != set(subset(manifest, 200, 4).images["id"])
+    assert first["id"].tolist() == [i for i in manifest.images["id"] if i in set(first["id"])]
+
+
+def test_a_new_patient_changes_a_subset_little():
+    rows = draw_rows(0)
+    before = set(subset(make(rows), 150, 0).images["group"])
+    after = set(subset(make([*rows, ("new", 1, "")]), 150, 0).images["group"])
+    assert len(before ^ after) <= 3
+
+
+@pytest.mark.parametrize("num_images", [1, 40, 200])
+def test_the_smallest_subset_can_still_be_split(num_images):
+    for manifest in (make(draw_rows(1, 4)), draw_given(1, 3)):
+        images = resplit(subset(manifest, num_images, seed=0)).images
+        for split in ("train", "val", "test"):
+            assert set(images["label"][images["split"] == split]) == set(manifest.images["label"])
+
+
+def test_which_groups_a_subset_takes_does_not_hang_on_where_they_are_split_to():
+    """Else a small study's training images would be the large study's test images."""
+    manifest = make([(f"p{i}", i % 2, "") for i in range(1000)])
+    kept = set(subset(manifest, 300, seed=0).images["id"])
+    whole = resplit(manifest, seed=0).images
+    in_test = whole["id"][whole["split"] == "test"].isin(kept)
+    assert in_test.mean() == pytest.approx(0.3, abs=0.12)
