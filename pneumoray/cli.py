@@ -79,7 +79,9 @@ def train_all(
         from pneumoray.stages import plan
 
         with Progress() as progress:
-            made = plan.dry_run(chosen, data, images, workspace, wanted, yes, on_event=progress)
+            made = plan.dry_run(
+                chosen, data, images, workspace, wanted, yes, no_patients, on_event=progress
+            )
         console.plan(made)
         return
     from pneumoray.stages.board import leaderboard as leaderboard_of
@@ -174,6 +176,9 @@ def leaderboard(study, workspace, mlflow, form):
     from pneumoray.stages.board import leaderboard as run
 
     board = run(study, workspace=workspace, mlflow=mlflow)
+    if form:
+        for doubt in board.doubts:  # the table has no place for them
+            console.note(f"doubt: {doubt}")
     match form:
         case "json":
             click.echo(json.dumps(boards.to_json(board.standings)))
@@ -194,13 +199,14 @@ def leaderboard(study, workspace, mlflow, form):
     metavar="AXIS[,AXIS]",
     help="One or two axes of the study, or arm.",
 )
+@click.option("--within", metavar="NAME", help="Of a study with several comparisons, this one.")
 @click.option("--output", type=FILE, help="Write the page here as well.")
 @workspace_option
 @mlflow_option
 @click.option("--csv", "form", flag_value="csv", help="Print CSV, for programs.")
 @click.option("--markdown", "form", flag_value="markdown", help="Print a Markdown table.")
 @one_line_errors
-def compare(study, axes, output, workspace, mlflow, form):
+def compare(study, axes, within, output, workspace, mlflow, form):
     """Compare the values of an axis, all else equal: a table and pictures."""
     from pneumoray import console
     from pneumoray.evaluation import tables
@@ -209,7 +215,15 @@ def compare(study, axes, output, workspace, mlflow, form):
 
     by = [axis.strip() for axis in axes.split(",") if axis.strip()]
     with Progress() as progress:
-        made = run(study, by, output=output, workspace=workspace, mlflow=mlflow, on_event=progress)
+        made = run(
+            study,
+            by,
+            within=within,
+            output=output,
+            workspace=workspace,
+            mlflow=mlflow,
+            on_event=progress,
+        )
     match form:
         case "csv":
             click.echo(tables.to_csv(made.comparison.table()), nl=False)
@@ -341,8 +355,12 @@ def ui(workspace, mlflow, port):
 def layers(string, image_size, classes, overrides):
     """Shapes and parameters of a layer STRING, as C64-C64-P-F-D128-D."""
     from pneumoray import console, study_file
+    from pneumoray.errors import StudyError
     from pneumoray.models.layers import describe
+    from pneumoray.models.names import is_layer_string
 
+    if not is_layer_string(string):
+        raise StudyError(f"{string!r} is no layer string: write C64-C64-P-F-D128-D, in capitals")
     config = study_file.config_of(string, [f"image_size={image_size}", *overrides])
     console.layers(describe(config.architecture, classes), config)
 

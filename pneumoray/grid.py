@@ -144,11 +144,13 @@ def _check_field(field: str, where: str) -> None:
     known = {"backbone", "family", *Settings.model_fields}
     if field in known:
         return
-    if field in Study.model_fields or field == "classes":
+    if field in ("data", "images", "classes", "patient_rule", "max_images", "split_seed"):
         raise StudyError(
             f"{where}{field!r} belongs to the whole study: all that is compared has the same data "
             "and classes; make a second study"
         )
+    if field in Study.model_fields:
+        raise StudyError(f"{where}{field!r} belongs to the whole study: move it to the top")
     raise StudyError(f"{where}{field!r} is no field of a configuration{did_you_mean(field, known)}")
 
 

@@ -24,6 +24,7 @@ class Candidate:
     backbone: str
     rank: tuple[float, float]
     val: Predictions
+    lacks_seeds: bool = False  # some of its configuration failed
 
 
 def champions(
@@ -34,7 +35,8 @@ def champions(
 ) -> list[Candidate]:
     """The `top` best candidates, best first: one of each family, unless `any_family`.
 
-    Configurations are ranked by the mean over their seeds, and the best seed stands for each.
+    Configurations are ranked by the mean over their seeds, those that lack seeds behind the others,
+    and the best seed stands for each.
     `families` keeps those only. Fewer are returned where fewer are there. Raises StudyError when a
     family has no candidate, or none is left.
     """
@@ -53,7 +55,9 @@ def champions(
     for candidate in sorted(candidates, key=lambda c: c.trial):
         repeats[candidate.config_id].append(candidate)
     ranked = sorted(
-        repeats.values(), key=lambda group: mean_rank([c.rank for c in group]), reverse=True
+        repeats.values(),
+        key=lambda group: (not group[0].lacks_seeds, mean_rank([c.rank for c in group])),
+        reverse=True,
     )
     chosen: list[Candidate] = []
     for group in ranked:

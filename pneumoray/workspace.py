@@ -23,6 +23,7 @@ from pneumoray.study_file import parse
 ENVIRONMENT_VARIABLE = "PNEUMORAY_WORKSPACE"
 DEFAULT = "pneumoray-workspace"
 _LAST = "last-study.json"
+_OF_THE_GRID = {"backbones", "arms", "grid", "comparisons", "seeds"}
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,8 @@ class StudyFolder:
     ) -> None:
         """Make this the folder of `study` on these packs, or go on where it was left.
 
-        More epochs go on where fewer ended, unless the schedule is laid over the whole budget.
+        More epochs go on where fewer ended, unless the schedule is laid over the whole budget. What
+        is asked for may change where nothing is cut by a race: trials know what they are.
         Raises StudyError when another study or other data was trained under the name; `fresh`
         removes what they left.
         """
@@ -109,7 +111,8 @@ class StudyFolder:
             more_epochs = changed == ["epochs"] and now["epochs"] > before["epochs"]
             configs = configurations(study)
             cosine = sorted({c.backbone for c in configs if c.schedule == "cosine"})
-            if changed and not (more_epochs and not cosine):
+            grows = study.race == "full" and set(changed) <= _OF_THE_GRID
+            if changed and not grows and not (more_epochs and not cosine):
                 named = "; ".join(f"{key} {before.get(key)} -> {now[key]}" for key in changed)
                 why = (
                     f", and the cosine of {', '.join(cosine)} is laid over all"

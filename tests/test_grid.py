@@ -178,6 +178,7 @@ BAD = {
     "arms with other classes": ({"arms": {"a": {"classes": ["x"]}}}, "same data and classes"),
     "arms that are a list": ({"arms": [1]}, "arms"),
     "arm that is no table": ({"arms": {"a": 1}}, "arms"),
+    "arm's seeds": ({"arms": {"a": {"seeds": 2}}}, "'seeds' belongs to the whole study: move it"),
     "seeds twice": ({"seeds": 2, "grid": {"seed": [0, 1]}}, "choose one of them"),
     "comparison's field": ({"comparisons": {"c": {"lrr": 1}}}, "comparison 'c': 'lrr' is no field"),
     "comparisons beside a grid": (

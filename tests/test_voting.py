@@ -1,5 +1,7 @@
 """Champions are chosen on validation, one a family; the vote is the mean of probabilities."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -57,6 +59,12 @@ def test_a_configuration_is_ranked_by_its_mean_and_its_best_seed_stands_for_it()
     assert [c.trial for c in champions([*lucky, *steady], 1)] == ["v2/1"]
     both = champions([*steady, *lucky], 9, any_family=True)
     assert [c.trial for c in both] == ["v2/1", "v1/0"]
+
+
+def test_a_configuration_that_lacks_seeds_stands_behind_complete_ones():
+    lucky = replace(candidate("v1/0", "vgg", 0.99), lacks_seeds=True)
+    assert [c.trial for c in champions([lucky, candidate("v2/0", "vgg", 0.9)], 1)] == ["v2/0"]
+    assert [c.trial for c in champions([lucky], 1)] == ["v1/0"]
 
 
 def test_a_family_that_is_not_there_is_refused_with_near_names():

@@ -144,6 +144,16 @@ def test_more_epochs_go_on_where_the_schedule_allows(place, schedule):
         folder.claim(study(schedule=schedule, epochs=4), PACKS, False, MARKS)
 
 
+def test_a_grid_may_grow_where_no_race_cuts(place):
+    folder = place.study("x")
+    folder.claim(study(race="full"), PACKS, False, MARKS)
+    Journal(folder.journal).append("trial", trial="resnet18-1", stage="race")
+    folder.claim(study(race="full", grid={"lr": [0.1, 0.2]}, seeds=3), PACKS, False, MARKS)
+    assert folder.identity()["study"]["seeds"] == 3
+    with pytest.raises(StudyError, match=r"race full -> .*--fresh"):
+        folder.claim(study(grid={"lr": [0.1, 0.2]}, seeds=3), PACKS, False, MARKS)
+
+
 def test_a_study_that_never_began_may_change(place):
     """A mistake that ended before the first trial, as too many workers, is no experiment."""
     folder = place.study("x")

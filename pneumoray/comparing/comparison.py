@@ -120,10 +120,10 @@ class Comparison:
 def compare(rows: Sequence["TrialRow"], by: Sequence[str], arms: Arms) -> Comparison:
     """Compare the trials by one axis or two: fields in which they differ, or `arm`.
 
-    `arms` maps a configuration's id to its arm and the fields that the arm sets. A trial that was
-    cut or has not ended counts with its best epoch up to the last that all came to, and so do the
-    others, unless `epochs` is the axis; curves are whole. Raises StudyError for another axis, or
-    where no trial has a score.
+    `arms` maps a configuration's id to its arm and the fields that the arm sets. Where the race cut
+    a trial, the best epochs up to the last that all came to are compared, unless `epochs` is the
+    axis; curves are whole. What failed or has not ended is left out and named. Raises StudyError for
+    another axis, or where fewer than two values of it have a score.
     """
     check_axes(by, rows, arms)
     cells, left_out = _with_cells(rows, by, arms)
@@ -132,6 +132,12 @@ def compare(rows: Sequence["TrialRow"], by: Sequence[str], arms: Arms) -> Compar
             "no trial to compare has a score yet: run 'pneumoray train-all' to its end, and "
             "'pneumoray leaderboard' says what failed"
         )
+    for axis, values_of in zip(by, zip(*(cell for _, cell in cells), strict=True), strict=True):
+        if len(set(values_of)) == 1:
+            raise StudyError(
+                f"--by: all trials with a score to compare have {axis} {shown(values_of[0])}: nothing "
+                "to compare there; take another axis, or wait until more have ended"
+            )
     points, notes, is_all_equal = held_equal(cells, by, arms)
     until, budget = _common_epoch(points, by)
     by_cell: dict[Cell, list[Point]] = defaultdict(list)
@@ -152,22 +158,22 @@ def _with_cells(
 ) -> tuple[list[tuple["TrialRow", Cell]], list[str]]:
     """The trials that can be compared, each with its cell, and a note on each kind of the others."""
     kept: list[tuple[TrialRow, Cell]] = []
-    failed, waiting, undefined, apart = [], [], [], []
+    failed, unended, undefined, apart = [], [], [], []
     for row in rows:
         cell = cell_of(row.config, by, arms)
         if cell is None:
             apart.append(row.trial)
         elif row.outcome == "failed":
             failed.append(f"{row.trial} ({row.reason[:_REASON_LENGTH]})")
-        elif not row.epochs:
-            waiting.append(row.trial)
+        elif row.outcome not in ("trained", "cut"):
+            unended.append(row.trial)
         elif not is_scored(row):
             undefined.append(row.trial)
         else:
             kept.append((row, cell))
     kinds = {
         "failed": failed,
-        "has no epoch yet": waiting,
+        "has not ended": unended,
         "has no defined AUROC": undefined,
         f"has no {' and '.join(by)}": apart,
     }
@@ -175,14 +181,14 @@ def _with_cells(
 
 
 def _common_epoch(points: Sequence[Point], by: Sequence[str]) -> tuple[int | None, list[str]]:
-    """The last epoch that all came to, if a trial ended before its budget, and what to say of it."""
-    unended = [point.row for point in points if point.row.outcome != "trained"]
-    if not unended:
+    """The last epoch that all came to, if the race cut a trial, and what to say of it."""
+    cut = [point.row for point in points if point.row.outcome == "cut"]
+    if not cut:
         return None, []
-    how_many = f"{len(unended)} of {len(points)} trials were cut by the race or have not ended"
+    how_many = f"{len(cut)} of {len(points)} trials were cut by the race"
     if "epochs" in by:
         return None, [f"{how_many}: each counts as far as it came"]
-    last = min(row.epochs for row in unended)
+    last = min(row.epochs for row in cut)
     return last, [f"{how_many}: the best of the first {last} epochs is compared"]
 
 
@@ -248,11 +254,12 @@ def _about_trials(values: Sequence[Value], points: Sequence[Point]) -> list[str]
     if len(set(counts.values())) > 1:
         usual = Counter(counts.values()).most_common(1)[0][0]
         fewer = [f"{count} for {label}" for label, count in counts.items() if count != usual]
-        return [f"± is the standard deviation over {usual} trials each, but {some_of(fewer)}"]
+        trials = "one trial" if usual == 1 else f"{usual} trials"
+        return [f"± is the standard deviation over {trials} each, but {some_of(fewer)}"]
     each = values[0].num_trials
     if each == 1:
         return ["one trial each: the spread between seeds is not known"]
-    if len({point.context for point in points}) == 1:
+    if len({(point.cell, point.context) for point in points}) == len(values):
         return [f"± is the standard deviation over {each} seeds each"]
     return [
         f"± is the standard deviation over {each} trials each, so it holds the differences between "

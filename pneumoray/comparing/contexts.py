@@ -98,7 +98,7 @@ def held_equal(
             0, f"left out, as not every {' and '.join(by)} was trained there: {some_of(partly)}"
         )
     kept = [point for point in points if point.context in full]
-    return kept, [_what_is_equal(fields, full), *notes], True
+    return kept, [_what_is_equal(fields, full, _set_by_arms(kept, by, arms)), *notes], True
 
 
 def _context_fields(
@@ -138,12 +138,26 @@ def _belongs_to_arms(
     return any(len(of_arm) == 1 for of_arm in values.values())
 
 
-def _what_is_equal(fields: Sequence[str], contexts: Sequence[tuple[Any, ...]]) -> str:
+def _set_by_arms(points: Sequence[Point], by: Sequence[str], arms: Arms) -> list[str]:
+    """The fields that the arms set differently, where they are compared."""
+    if ARM not in by:
+        return []
+    configs = [point.row.config for point in points]
+    set_by_some = set().union(*(arms[config.config_id][1] for config in configs))
+    return [field for field in varying(configs) if field in set_by_some and field not in by]
+
+
+def _what_is_equal(
+    fields: Sequence[str], contexts: Sequence[tuple[Any, ...]], set_by_arms: Sequence[str]
+) -> str:
+    equal = "all else is equal"
+    if set_by_arms:
+        equal += f" but what the arms set ({', '.join(set_by_arms)})"
     if not fields:
-        return "all else is equal"
+        return equal
     if len(contexts) == 1:
-        return f"all else is equal, at {_described(fields, contexts[0])}"
-    return f"all else is equal: averaged over {len(contexts)} settings of {' and '.join(fields)}"
+        return f"{equal}, at {_described(fields, contexts[0])}"
+    return f"{equal}: averaged over {len(contexts)} settings of {' and '.join(fields)}"
 
 
 def _what_differs(points: Sequence[Point], fields: Sequence[str], by: Sequence[str]) -> str:

@@ -106,9 +106,12 @@ def standings(rows: Iterable["TrialRow"]) -> list[Standing]:
     return sorted(found, key=_rank)
 
 
-def _rank(standing: Standing) -> tuple[float, float, bool, str]:
+def _rank(standing: Standing) -> tuple[bool, float, float, bool, str]:
+    """A mean over fewer seeds may be luck: it stands behind those that are complete."""
+    lacks_seeds = len(standing.scored) < len(standing.rows)
     mean = math.inf if standing.mean is None else -standing.mean
-    return mean, standing.val_loss, standing.outcome == "failed", standing.config.config_id
+    failed = standing.outcome == "failed"
+    return lacks_seeds, mean, standing.val_loss, failed, standing.config.config_id
 
 
 def table(found: Sequence[Standing]) -> pd.DataFrame:

@@ -50,24 +50,28 @@ def champions_of(folder: StudyFolder) -> list[Candidate]:
 
 def candidates(folder: StudyFolder) -> list[Candidate]:
     """Every trial of the study that was trained to its full budget."""
+    rows = folder.rows()
+    lacking = {row.config.config_id for row in rows if row.outcome == "failed"}
     found = []
-    for row in folder.rows():
+    for row in rows:
+        best = row.state.best
         if (
-            row.outcome != "failed"
-            and row.state.best
-            and ended(row.config, row.state, row.config.epochs)
+            row.outcome == "failed"
+            or not ended(row.config, row.state, row.config.epochs)
+            or not best
         ):
-            val = checkpoint.val_predictions(folder.trial(row.trial))
-            found.append(
-                Candidate(
-                    row.trial,
-                    row.config.config_id,
-                    row.family,
-                    row.backbone,
-                    row.state.best.rank,
-                    val,
-                )
+            continue
+        found.append(
+            Candidate(
+                trial=row.trial,
+                config_id=row.config.config_id,
+                family=row.family,
+                backbone=row.backbone,
+                rank=best.rank,
+                val=checkpoint.val_predictions(folder.trial(row.trial)),
+                lacks_seeds=row.config.config_id in lacking,
             )
+        )
     return found
 
 

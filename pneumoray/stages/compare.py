@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
@@ -13,7 +13,7 @@ from pneumoray.comparing.axes import with_unit
 from pneumoray.comparing.contexts import Arms, axes_of
 from pneumoray.comparing.pictures import pictures
 from pneumoray.comparing.suspicion import suspicions
-from pneumoray.errors import StudyError
+from pneumoray.errors import StudyError, did_you_mean
 from pneumoray.evaluation import page, tables
 from pneumoray.grid import Member, members
 from pneumoray.journal import Journal, latest
@@ -37,6 +37,7 @@ def compare(
     study: str | None,
     by: Sequence[str],
     *,
+    within: str | None = None,
     output: Path | str | None = None,
     workspace: Path | str | None = None,
     mlflow: Path | str | None = None,
@@ -44,9 +45,11 @@ def compare(
 ) -> Made:
     """Compare the values of one axis, or the cells of two, by validation scores; test is not read.
 
-    Of a study with several comparisons, the trials of those in which the axes vary are compared.
+    Of a study with several comparisons, the one in which the axes vary is meant, or that named
+    `within`.
     The page goes to the study's folder, to `output` as well, and to the study's MLflow run.
-    Raises StudyError for an axis that does not vary, naming those that do.
+    Raises StudyError for an axis that does not vary, naming those that do, and where several
+    comparisons vary it.
     """
     place = open_workspace(workspace, to_write=False)
     folder = place.find(study)
@@ -56,8 +59,9 @@ def compare(
     trained, rows = folder.study(), folder.rows()
     if trained is None:
         raise StudyError(f"study {folder.name} was never trained: run 'pneumoray train-all' first")
-    meant, arms = _meant(trained, rows, by)
+    meant, arms = _meant(trained, rows, by, within)
     compared = comparison.compare(meant, by, arms)
+    compared = replace(compared, notes=(*compared.notes, _about_validation(folder)))
     axis = " x ".join(map(with_unit, compared.by))
     html = page.render(
         title=f"{folder.name} by {' x '.join(compared.by)}",
@@ -80,14 +84,32 @@ def compare(
 
 
 def _meant(
-    study: Study, rows: Sequence[TrialRow], by: Sequence[str]
+    study: Study, rows: Sequence[TrialRow], by: Sequence[str], within: str | None
 ) -> tuple[list[TrialRow], Arms]:
-    """The trials of those comparisons of the study in which the axes vary, of all where none does."""
+    """The trials of the comparison in which the axes vary, or of all where none does; and its arms."""
     of_comparison: dict[str, list[Member]] = defaultdict(list)
     for member in members(study):
         of_comparison[member.comparison].append(member)
-    meant = [own for own in of_comparison.values() if set(by) <= set(axes_of(*_of(own, rows)))]
-    return _of(list(chain(*(meant or of_comparison.values()))), rows)
+    if within is not None:
+        if within not in of_comparison:
+            known = sorted(filter(None, of_comparison))
+            raise StudyError(
+                f"study {study.name} has no comparison {within!r}: it has {', '.join(known) or 'none'}"
+                + did_you_mean(within, known)
+            )
+        return _of(of_comparison[within], rows)
+    vary = [n for n, own in of_comparison.items() if set(by) <= set(axes_of(*_of(own, rows)))]
+    if len(vary) > 1:
+        raise StudyError(
+            f"study {study.name} varies {','.join(by)} in several comparisons: choose one with --within "
+            f"from {', '.join(vary)}"
+        )
+    return _of(of_comparison[vary[0]] if vary else list(chain(*of_comparison.values())), rows)
+
+
+def _about_validation(folder: StudyFolder) -> str:
+    num_val = latest(folder.journal, "study", "study")[folder.name]["pack"]["num_val"]
+    return f"all scores are of the same {num_val} validation images; ± says nothing of their choice"
 
 
 def _of(own: Sequence[Member], rows: Sequence[TrialRow]) -> tuple[list[TrialRow], Arms]:

@@ -65,16 +65,19 @@ def dry_run(
     workspace: Path | None,
     resources: Resources,
     yes: bool = False,
+    no_patients: bool = False,
     on_event: OnEvent = lambda event: None,
 ) -> Plan:
     """Plan a study on this machine. Trains nothing and decodes nothing: two timed steps a backbone."""
     check_size(study, yes)
     study = prepare.leave_out_missing(study, on_event)
     configs = configurations(study)
+    manifest, _ = prepare.list_images(study, data, images, open_workspace(workspace))
+    prepare.check_patients(manifest, no_patients)
+    prepare.check_outputs(configs, manifest.classes)
     for backbone, where in dict.fromkeys((c.backbone, c.weights) for c in configs):
         if where not in ("none", "hub") and not weights.available(backbone, where):
             on_event({"type": "note", "text": f"weights of {backbone} are not to be had here"})
-    manifest, _ = prepare.list_images(study, data, images, open_workspace(workspace))
     planned = split.resplit(manifest, study.val_fraction, study.test_fraction, study.split_seed)
     num_train, num_val = len(planned.of_split("train")), len(planned.of_split("val"))
     has_gpu = torch.cuda.is_available() and resources.device != "cpu"
@@ -87,12 +90,13 @@ def dry_run(
     device = "cuda" if has_gpu else "cpu"
     num_classes = len(manifest.classes)
     plans = []
+    epochs_of = epochs_a_trial(study, configs)
     for network in dict.fromkeys(map(_network, configs)):
         own = [config for config in configs if _network(config) == network]
         backbone, size = own[0].backbone, own[0].image_size
         on_event({"type": "note", "text": f"timing {backbone} at {size} px"})
         speed, parameters = _timed(own[0], num_classes, device, resources.cpus_per_trial)
-        epochs = num_epochs(study, own)
+        epochs = round(sum(epochs_of[config.backbone] for config in own))
         seconds = epochs * (num_train + num_val * _VALIDATION_COST) / speed
         plans.append(
             BackbonePlan(
@@ -115,15 +119,24 @@ def _network(config: Config) -> tuple[Architecture, str]:
     return replace(config.architecture, dropout=0.0), config.freeze
 
 
+def epochs_a_trial(study: Study, configs: Sequence[Config]) -> dict[str, float]:
+    """Backbone -> epochs that one of its trials trains on average, halving included."""
+    return {
+        backbone: num_epochs(study, own) / len(own)
+        for backbone in dict.fromkeys(config.backbone for config in configs)
+        for own in [[config for config in configs if config.backbone == backbone]]
+    }
+
+
 def num_epochs(study: Study, configs: Sequence[Config]) -> int:
-    """Epochs that one backbone's configurations train together, halving included."""
+    """Epochs that one backbone's trials train together; seeds stay or go together."""
     if not isinstance(study.race, Race):
         return sum(config.epochs for config in configs)
-    total, alive, before = 0, len(configs), 0
+    alive, total, before = len({config.config_id for config in configs}), 0, 0
     for rung in study.race.rungs:
         total += alive * (rung - before)
         alive, before = max(1, alive // study.race.eta), rung
-    return total + max(config.epochs for config in configs) - before
+    return study.seeds * (total + max(config.epochs for config in configs) - before)
 
 
 def _timed(config: Config, num_classes: int, device: str, threads: int) -> tuple[float, int]:

@@ -136,10 +136,15 @@ class Run:
         for trial in alive:  # seeds of one configuration stay or go together
             rivals[trial.config.backbone][trial.config.config_id].append(trial)
         kept: list[Trial] = []
+        lacking = {t.config.config_id for t in self.trials if t.id in self.failed}
         for configurations in rivals.values():
-            best_first = sorted(
+            best_first = sorted(  # a mean over fewer seeds may be luck: it stands behind the others
                 configurations.values(),
-                key=lambda repeats: (_mean_up_to(repeats, until), repeats[0].id),
+                key=lambda repeats: (
+                    repeats[0].config.config_id not in lacking,
+                    _mean_up_to(repeats, until),
+                    repeats[0].id,
+                ),
                 reverse=True,
             )
             num_kept = 1 if is_last else max(1, len(best_first) // self.study.race.eta)

@@ -1,5 +1,6 @@
 """What a trial leaves to look at: curves, confusion matrix, scores per class, its worst mistakes."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import numpy as np
@@ -27,7 +28,9 @@ def write(trial: Trial, state: checkpoint.State) -> None:
     }
     for name, png in pictures.items():
         artifact.write_bytes(trial.folder / name, png)
-    artifact.write_text(trial.folder / "per_class.csv", _per_class(val).to_csv(index=False))
+    tables = {"per_class.csv": _per_class(val), "confused.csv": _confused(matrix, val.classes)}
+    for name, table in tables.items():
+        artifact.write_text(trial.folder / name, table.to_csv(index=False))
 
 
 def _per_class(val: Predictions) -> pd.DataFrame:
@@ -38,6 +41,17 @@ def _per_class(val: Predictions) -> pd.DataFrame:
     named = scores.reset_index(drop=True)
     named.insert(0, "class", val.classes)
     return pd.concat([named, pd.DataFrame([mean])], ignore_index=True)
+
+
+def _confused(matrix: np.ndarray, classes: Sequence[str]) -> pd.DataFrame:
+    """Pairs of classes that were taken for each other, the most often first; `matrix` (C, C) counts."""
+    pairs = [
+        (classes[true], classes[called], int(matrix[true, called]), int(matrix[true].sum()))
+        for true, called in zip(*np.nonzero(matrix), strict=True)
+        if true != called
+    ]
+    table = pd.DataFrame(pairs, columns=["class", "called", "num_images", "of_class"])
+    return table.sort_values("num_images", ascending=False, kind="stable")
 
 
 def _mistakes(trial: Trial, val: Predictions) -> tuple[list[np.ndarray], list[str]]:

@@ -13,7 +13,7 @@ from pneumoray.tracking.settings import Settings
 
 Record = dict[str, Any]
 
-_FILES = ("curves.png", "confusion.png", "mistakes.png", "per_class.csv")
+_FILES = ("curves.png", "confusion.png", "mistakes.png", "per_class.csv", "confused.csv")
 _SUMMARY = ("parameters_total", "parameters_trainable", "time_seconds")
 
 

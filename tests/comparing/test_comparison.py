@@ -131,7 +131,7 @@ def test_trials_that_were_cut_are_compared_up_to_the_epoch_that_all_came_to(tria
     rows = [
         trial_row([0.5, 0.6, 0.9], lr=0.1),
         trial_row([0.7, 0.65], "cut", lr=0.2),
-        trial_row([0.5, 0.5, 0.5, 0.5], "interrupted", lr=0.3),
+        trial_row([0.5, 0.5, 0.8], lr=0.3),
     ]
     found = compare(rows, ["lr"], {})
     values = by_label(found)
@@ -139,7 +139,7 @@ def test_trials_that_were_cut_are_compared_up_to_the_epoch_that_all_came_to(tria
     assert values["0.1"].minutes == pytest.approx(0.2)
     assert len(values["0.1"].curves) == 3  # the picture shows all
     assert found.until == 2
-    assert said(found, "cut").startswith("2 of 3 trials were cut by the race or have not ended: ")
+    assert said(found, "cut").startswith("1 of 3 trials were cut by the race: ")
     assert said(found, "cut").endswith("the best of the first 2 epochs is compared")
 
 
@@ -177,10 +177,12 @@ def test_what_has_no_score_is_left_out_and_named(trial_row):
         trial_row(lr=0.2),
         trial_row((), "", lr=0.3),
         trial_row([math.nan], lr=0.4),
+        trial_row([0.4], "interrupted", lr=0.5),  # and nobody is compared at its first epoch
     ]
     found = compare(rows, ["lr"], {})
     assert list(by_label(found)) == ["0.1", "0.2"]
-    assert said(found, "no epoch yet").endswith(rows[2].trial)
+    assert found.until is None
+    assert said(found, "not ended").endswith(f"{rows[2].trial}, {rows[4].trial}")
     assert said(found, "no defined AUROC").endswith(rows[3].trial)
 
 
@@ -228,7 +230,7 @@ def test_an_arm_is_compared_with_what_it_sets(trial_row):
     )
     found = compare(rows, ["arm"], arms)
     assert found.is_all_equal
-    assert found.notes[0] == "all else is equal"
+    assert found.notes[0] == "all else is equal but what the arms set (backbone, dropout)"
     assert [(value.label, value.mean) for value in found.values] == [("big", 0.9), ("own", 0.8)]
 
 
@@ -328,3 +330,19 @@ def test_no_score_at_all_says_what_to_do(trial_row):
     rows = [trial_row((), "", lr=1), trial_row([0.9], "failed", "nan", lr=2)]
     with pytest.raises(StudyError, match="no trial to compare has a score yet"):
         compare(rows, ["lr"], {})
+
+
+def test_one_value_with_a_score_is_no_comparison(trial_row):
+    rows = [trial_row(lr=0.1), trial_row((), "", lr=0.2)]
+    with pytest.raises(StudyError, match=r"all trials with a score to compare have lr 0\.1"):
+        compare(rows, ["lr"], {})
+
+
+def test_seeds_within_each_cell_are_called_seeds(trial_row):
+    rows = [
+        trial_row([0.9 + lr / 100], lr=lr, optimizer=optimizer, seed=seed)
+        for optimizer, lr in (("adam", 0.1), ("adam", 0.2), ("sgd", 0.3))
+        for seed in (0, 1)
+    ]
+    found = compare(rows, ["optimizer", "lr"], {})
+    assert said(found, "±") == "± is the standard deviation over 2 seeds each"

@@ -180,3 +180,9 @@ def test_a_waiting_trial_in_json_is_as_the_journal_says(trial_row):
     (found,) = leaderboard.to_json(standings([trial_row((), "")]))
     assert (found["status"], found["outcome"]) == ("WAITING", "")
     assert isinstance(leaderboard.table(standings([trial_row()])), pd.DataFrame)
+
+
+def test_a_mean_over_fewer_seeds_stands_behind_complete_ones(trial_row):
+    lucky = [trial_row([0.97], lr=0.1), trial_row((), "failed", lr=0.1, seed=1)]
+    sound = [trial_row([0.95], lr=0.2), trial_row([0.95], lr=0.2, seed=1)]
+    assert [found.config.lr for found in standings([*lucky, *sound])] == [0.2, 0.1]

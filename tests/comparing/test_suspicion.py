@@ -29,7 +29,7 @@ def test_a_gap_of_more_than_ten_points_is_overfitting(trial_row):
     row = trial_row(train_accuracy=[0.9985], val_accuracy=[0.8517])
     (line,) = suspicions([row])
     assert line.startswith(f"{row.trial}: accuracy 99.9% in training but 85.2% in validation")
-    assert "a gap of 14.7 points" in line
+    assert "14.7 points apart" in line
     assert suspicions([trial_row(train_accuracy=[0.89], val_accuracy=[0.80])]) == []
 
 
@@ -37,7 +37,7 @@ def test_the_last_epoch_is_looked_at_as_well_as_the_best(trial_row):
     (line,) = suspicions(
         [trial_row([0.9, 0.8], train_accuracy=[0.85, 0.97], val_accuracy=[0.84, 0.80])]
     )
-    assert "at epoch 2: a gap of 17.0 points" in line
+    assert "at epoch 2: 17.0 points apart" in line
 
 
 def test_one_line_a_configuration_that_of_its_worst_seed(trial_row):
@@ -60,3 +60,10 @@ def test_the_worst_three_come_first_and_the_others_are_counted(trial_row):
     assert "29.0 points" in found[2]
     assert found[3] == "and 3 more like these"
     assert suspicions(rows[:4])[-1] == "and 1 more like this"
+
+
+def test_the_last_epoch_is_doubted_as_the_best_is(trial_row):
+    columns = {"train_accuracy": [0.98, 1.0], "val_accuracy": [0.99, 1.0]}
+    (line,) = suspicions([trial_row([0.99, 0.98], **columns)])
+    assert "too good" in line
+    assert "at epoch 2" in line

@@ -14,7 +14,7 @@ from pneumoray.workspace import StudyFolder
 def survivors(pack, tmp_path, monkeypatch, trial_row):
     """Gives {(backbone, lr, seed)} that stay after epoch 1, of {(backbone, lr, seed): AUROC}."""
 
-    def survive(scores, rungs=(1, 2), eta=2):
+    def survive(scores, rungs=(1, 2), eta=2, failed=()):
         study = parse(
             {
                 "name": "x",
@@ -30,11 +30,14 @@ def survivors(pack, tmp_path, monkeypatch, trial_row):
         )
         configs = configurations(study)
         prepared = Prepared({settings_of(configs[0]): pack}, [])
-        states = {
-            c.trial_id: trial_row((scores[c.backbone, c.lr, c.seed],)).state for c in configs
-        }
+        states = {c.trial_id: trial_row((scores[c.backbone, c.lr, c.seed],)).state for c in configs}
         monkeypatch.setattr(checkpoint, "read_state", lambda folder: states[folder.name])
         run = Run(study, configs, prepared, StudyFolder(tmp_path), lambda event: None)
+        run.failed = {
+            t.id: ""
+            for t in run.trials
+            if (t.config.backbone, t.config.lr, t.config.seed) in failed
+        }
         kept = run._survivors(run.trials, 1)
         return {(t.config.backbone, t.config.lr, t.config.seed) for t in kept}
 
@@ -57,3 +60,9 @@ def test_the_last_rung_keeps_one_configuration_with_its_seeds(survivors):
     scores = {("resnet18", lr / 10, seed): lr / 10 for lr in range(1, 5) for seed in (0, 1)}
     assert survivors(scores, rungs=(1,)) == {("resnet18", 0.4, 0), ("resnet18", 0.4, 1)}
     assert len(survivors(scores, rungs=(1, 2))) == 4  # the best half of four, two seeds each
+
+
+def test_a_configuration_with_a_failed_seed_does_not_win_by_luck(survivors):
+    scores = {("resnet18", 0.1, 0): 0.99, ("resnet18", 0.1, 1): 0.5}
+    sound = {("resnet18", 0.2, 0): 0.8, ("resnet18", 0.2, 1): 0.8}
+    assert survivors(scores | sound, failed={("resnet18", 0.1, 1)}) == sound.keys()
