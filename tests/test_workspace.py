@@ -151,7 +151,7 @@ def test_a_grid_may_grow_where_no_race_cuts(place):
     folder.claim(study(race="full", grid={"lr": [0.1, 0.2]}, seeds=3), PACKS, False, MARKS)
     assert folder.identity()["study"]["seeds"] == 3
     with pytest.raises(StudyError, match=r"race full -> .*--fresh"):
-        folder.claim(study(grid={"lr": [0.1, 0.2]}, seeds=3), PACKS, False, MARKS)
+        folder.claim(study(race={"rungs": [1]}), PACKS, False, MARKS)
 
 
 def test_a_study_that_never_began_may_change(place):

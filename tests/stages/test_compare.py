@@ -43,7 +43,7 @@ def test_several_that_vary_it_must_be_told_apart(rows):
         _meant(*rows, ["lr"], None)
     found, _ = _meant(*rows, ["lr"], "sgd rates")
     assert {(row.config.optimizer, row.config.lr) for row in found} == {("sgd", 0.3), ("sgd", 0.4)}
-    with pytest.raises(StudyError, match="no comparison 'size'.*did you mean sizes"):
+    with pytest.raises(StudyError, match=r"no comparison 'size'.*did you mean sizes"):
         _meant(*rows, ["lr"], "size")
 
 
