@@ -139,10 +139,11 @@ def train_forever(started) -> None:
     import torch
 
     from pneumoray.models import zoo
+    from pneumoray.models.architecture import Architecture
 
     torch.set_num_threads(1)
     os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
-    model = zoo.build("resnet18", 2, 1, image_size=64).train()
+    model = zoo.build(Architecture("resnet18", image_size=64), 2).train()
     images = torch.randn(32, 1, 64, 64).contiguous(memory_format=torch.channels_last)
     started.wait()
     while True:

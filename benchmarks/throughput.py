@@ -205,10 +205,11 @@ def bare_step(args: argparse.Namespace) -> Iterator[None]:
     import torch
 
     from pneumoray.models import zoo
+    from pneumoray.models.architecture import Architecture
     from pneumoray.training import optim
 
     torch.set_num_threads(1)
-    model = zoo.build(args.backbone, 2, 1, image_size=args.size).train()
+    model = zoo.build(Architecture(args.backbone, image_size=args.size), 2).train()
     optimizer = optim.build_optimizer(model, "adamw", 1e-3, 0.01, 0.9, None)
     loss_function = optim.build_loss(0.0, None)
     images = torch.randn(8, BATCH_SIZE, 1, args.size, args.size)

@@ -1,25 +1,19 @@
 """Ray jobs on a real head that cluster/start-head.sh starts: token, training, vote, stopping."""
 
-import contextlib
 import json
 import os
-import shutil
 import socket
 import stat
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import mlflow
 import pytest
-import ray  # noqa: F401  its own copy of psutil is found once it is imported
 import yaml
-
-import psutil  # isort: skip
 
 ROOT = Path(__file__).parents[1]
 _FIELDS = {
@@ -75,28 +69,16 @@ def _free_port() -> int:
         return probe.getsockname()[1]
 
 
-def _of(folder: Path) -> list[psutil.Process]:
-    """Processes that name `folder` in their command or environment."""
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            if process.environ().get("RAY_TMPDIR") == str(folder) and process.pid != os.getpid():
-                found.append(process)
-    return found
-
-
 @pytest.fixture(scope="module")
-def head() -> Iterator[Head]:
-    # short: a Unix socket's path holds at most 107 characters, and Ray adds 63
-    folder = Path(tempfile.mkdtemp(prefix="pr-", dir="/tmp"))
+def head(ray_folder: Path) -> Iterator[Head]:
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
     for name in ("PNEUMORAY_WORKSPACE", "PNEUMORAY_DATA", "MLFLOW_TRACKING_URI"):
         inherited.pop(name, None)
     environment = inherited | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "RAY_TMPDIR": str(folder),
+        "RAY_TMPDIR": str(ray_folder),
         "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN_PATH": str(folder / "keys" / "token"),
+        "RAY_AUTH_TOKEN_PATH": str(ray_folder / "keys" / "token"),
         "RAY_USAGE_STATS_ENABLED": "0",
     }
     try:
@@ -110,27 +92,22 @@ def head() -> Iterator[Head]:
         assert started.returncode == 0, started.stdout
         said = dict(line.split(None, 1) for line in started.stdout.splitlines())
         environment["RAY_API_SERVER_ADDRESS"] = said["jobs"].strip()
-        yield Head(folder, environment, said["head"].strip())
+        yield Head(ray_folder, environment, said["head"].strip())
     finally:
         _run(str(ROOT / "cluster" / "stop.sh"), environment=environment)
-        _, alive = psutil.wait_procs(_of(folder), timeout=20)
-        for process in alive:
-            with contextlib.suppress(psutil.Error):
-                process.kill()
-        shutil.rmtree(folder, ignore_errors=True)
-        assert not folder.exists()
-    assert not alive, f"left running: {alive}"
 
 
-def test_the_head_listens_on_loopback_only_and_its_token_is_private(head: Head) -> None:
+def test_the_head_listens_on_loopback_only_and_its_token_is_private(
+    head: Head, processes_in: Callable
+) -> None:
     token = Path(head.environment["RAY_AUTH_TOKEN_PATH"])
     assert stat.S_IMODE(token.stat().st_mode) == 0o600
     assert len(token.read_text()) == 64
     listening = {
         connection.laddr.ip
-        for process in _of(head.folder)
+        for process in processes_in(head.folder)
         for connection in process.net_connections("tcp")
-        if connection.status == psutil.CONN_LISTEN
+        if connection.status == "LISTEN"
     }
     assert listening
     assert all(ip.removeprefix("::ffff:") in ("127.0.0.1", "::1") for ip in listening), listening

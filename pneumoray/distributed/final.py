@@ -1,22 +1,31 @@
-"""The final: each winner to its full budget on Ray Train, N workers each, all backbones in parallel."""
+"""The final: each winner to its full budget, all backbones in parallel, N workers each.
+
+Several workers are a run of Ray Train. It takes eight processes and 10 to 20 s to its first epoch on
+2 cores; a Tune actor takes 5 s, and 0.3 s from its second trial on. So one worker, which has nothing
+to share with others, trains in a Tune actor as in the race.
+
+Only workers train, so trials travel to the other processes pickled: reading one imports timm.
+"""
 
 import logging
+import pickle
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ray.train
 import ray.train.torch
-import torch.distributed
+import torch
 from ray import tune
 from ray.tune.integration.ray_train import TuneReportCallback
 
-from pneumoray.data.pack import open_pack
-from pneumoray.distributed import race, runtime
+from pneumoray.distributed import experiment, race, runtime
+from pneumoray.distributed.experiment import OnEvent, Relay
 from pneumoray.distributed.resources import Resources
-from pneumoray.distributed.runtime import OnEvent, Relay
-from pneumoray.training.trial import Team, Trial, train
+
+if TYPE_CHECKING:
+    from pneumoray.training.trial import Trial
 
 # What starts a Ray Train run waits for its workers, so it takes no core: one byte of memory gives
 # Ray a bundle to place it by (Tune refuses an empty one).
@@ -24,26 +33,45 @@ _COORDINATOR = {"memory": 1.0}
 
 
 def run_final(
-    trials: Sequence[Trial], resources: Resources, scratch: Path, on_event: OnEvent
+    trials: "Sequence[Trial]", resources: Resources, scratch: Path, on_event: OnEvent
 ) -> dict[str, str]:
-    """Train every trial to the end of its budget. Returns {failed id: reason}.
+    """Train every trial to the end of its budget, as many side by side as their workers fit.
 
-    Each trial is a TorchTrainer of `config.workers` workers inside a Tune trial; as many run side by
-    side as their workers fit. `scratch` is a folder all nodes share.
+    Returns {failed id: reason}: the others go on. `scratch` is a folder all nodes share.
     """
-    if not trials:
-        return {}
+    alone = [trial for trial in trials if trial.config.workers == 1]
+    teams = [trial for trial in trials if trial.config.workers > 1]
+    failed: dict[str, str] = {}
+    if alone:
+        failed |= race.run_rung(alone, None, resources, scratch, on_event, stage="final")
+    if teams:
+        failed |= _run_teams(teams, resources, scratch, on_event)
+    return failed
+
+
+def _run_teams(
+    trials: "Sequence[Trial]", resources: Resources, scratch: Path, on_event: OnEvent
+) -> dict[str, str]:
+    """Each trial is a TorchTrainer of `config.workers` workers inside a Tune trial."""
     relay = Relay("final", on_event)
-    workers = max(trial.config.workers for trial in trials)
     common = {
         "per_worker": resources.per_worker(),
+        "use_gpu": resources.device == "cuda",
         "threads": resources.cpus_per_trial,
         "scratch": str(scratch),
         "environment": runtime.driver_environment(),
     }
-    jobs: dict[str, dict[str, Any]] = {trial.id: {"trial": trial, **common} for trial in trials}
-    slots = max(1, runtime.slots(resources) // workers)
-    race.run(_coordinate, jobs, _COORDINATOR, slots, scratch, relay)
+    jobs: dict[str, dict[str, Any]] = {
+        trial.id: {
+            "trial": pickle.dumps(trial),
+            "workers": trial.config.workers,
+            "folder": trial.folder,
+            **common,
+        }
+        for trial in trials
+    }
+    slots = max(1, runtime.slots(resources) // max(trial.config.workers for trial in trials))
+    experiment.run(_coordinate, jobs, _COORDINATOR, slots, scratch, relay)
     return relay.failed
 
 
@@ -51,44 +79,41 @@ def _coordinate(config: dict[str, Any], jobs: dict[str, dict[str, Any]]) -> None
     """Start one Ray Train run and wait; its reports become this Tune trial's."""
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     job = jobs[config["trial"]]
-    trial: Trial = job["trial"]
     callbacks: list[Any] = [TuneReportCallback()]
     trainer = ray.train.torch.TorchTrainer(
         _train_in_worker,
         train_loop_config=job,
         scaling_config=ray.train.ScalingConfig(
-            num_workers=trial.config.workers,
-            use_gpu=trial.device == "cuda",
+            num_workers=job["workers"],
+            use_gpu=job["use_gpu"],
             resources_per_worker=job["per_worker"],
         ),
         run_config=ray.train.RunConfig(
-            name=f"{tune.get_context().get_experiment_name()}-{trial.id}",
+            name=f"{tune.get_context().get_experiment_name()}-{config['trial']}",
             storage_path=job["scratch"],
             callbacks=callbacks,
-            failure_config=ray.train.FailureConfig(max_failures=race.RETRIES),
+            failure_config=ray.train.FailureConfig(max_failures=experiment.RETRIES),
         ),
     )
     try:
         trainer.fit()
+        (job["folder"] / runtime.ERROR_FILE).unlink(missing_ok=True)  # of an earlier attempt
     except Exception as error:
-        tune.report(runtime.failure(error, trial.folder))
+        tune.report(runtime.failure(error, job["folder"]))
 
 
 def _train_in_worker(config: dict[str, Any]) -> None:
-    trial: Trial = config["trial"]
+    from pneumoray.data.pack import open_pack
+    from pneumoray.training.trial import Team, train
+
+    trial: Trial = pickle.loads(config["trial"])
     context = ray.train.get_context()
-    size = context.get_world_size()
-    team = Team(context.get_world_rank(), size, _wrap, _share) if size > 1 else Team()
-    try:
-        runtime.settle_worker(config["threads"], config["environment"])
-        device = str(ray.train.torch.get_device()) if trial.device == "cuda" else trial.device
-        pack = open_pack(trial.pack)
-        for record in train(trial.config, pack, trial.folder, device=device, team=team):
-            ray.train.report({"record": asdict(record)})
-    except Exception as error:
-        if size > 1:  # the others wait for this rank: Ray Train ends them all
-            raise
-        ray.train.report(runtime.failure(error, trial.folder))
+    team = Team(context.get_world_rank(), context.get_world_size(), _wrap, _share)
+    runtime.settle_worker(config["threads"], config["environment"])
+    device = str(ray.train.torch.get_device()) if trial.device == "cuda" else trial.device
+    pack = open_pack(trial.pack)
+    for record in train(trial.config, pack, trial.folder, device=device, team=team):
+        ray.train.report({"record": asdict(record)})
 
 
 def _wrap(model: torch.nn.Module) -> torch.nn.Module:
