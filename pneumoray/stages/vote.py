@@ -50,7 +50,8 @@ def ensemble(
     members = champions(champion.candidates(folder), top, families, any_family)
     if len(members) < top:
         what = "trials" if any_family else "families"
-        text = f"asked for {top}, but only {len(members)} {what} are trained: voting these"
+        found = "only 1 is" if len(members) == 1 else f"only {len(members)} are"
+        text = f"asked for {top} {what}, and {found} trained: voting what there is"
         on_event({"type": "note", "text": text})
     request = _request(folder, members)
     name = f"ensemble-{artifact.digest(request)[:8]}"

@@ -24,6 +24,7 @@ JOURNAL, STUDY, TRIAL, ENSEMBLE = (
     f"pneumoray.{name}" for name in ("journal", "study", "trial", "ensemble")
 )
 PLACE, SENT = "pneumoray.place", "pneumoray.sent"
+_KIND = "mlflow.experimentKind"  # what MLflow's pages show first: training runs, not traces
 _PARENT = ""  # the study's own run, beside the names of trials and ensembles
 _LONGEST_PARAM = 5000  # MLflow's limits are 6000 here,
 _LONGEST_DIGEST = 36
@@ -138,7 +139,7 @@ class Runs:
         if self.settings.is_database:
             location = self.settings.artifacts
             location = location if "://" in location else Path(location).as_uri()
-        return self.client.create_experiment(name, location)
+        return self.client.create_experiment(name, location, tags={_KIND: "custom_model_development"})
 
     def _create(self, name: str, time: int, tags: Mapping[str, str]) -> str:
         ours = {JOURNAL: self.journal_id, STUDY: self.study, "mlflow.source.name": "pneumoray"}
