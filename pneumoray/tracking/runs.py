@@ -139,7 +139,9 @@ class Runs:
         if self.settings.is_database:
             location = self.settings.artifacts
             location = location if "://" in location else Path(location).as_uri()
-        return self.client.create_experiment(name, location, tags={_KIND: "custom_model_development"})
+        return self.client.create_experiment(
+            name, location, tags={_KIND: "custom_model_development"}
+        )
 
     def _create(self, name: str, time: int, tags: Mapping[str, str]) -> str:
         ours = {JOURNAL: self.journal_id, STUDY: self.study, "mlflow.source.name": "pneumoray"}
