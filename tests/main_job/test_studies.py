@@ -34,6 +34,11 @@ STUDIES: dict[str, tuple[list[str], dict[str, int]]] = {
 }
 
 
+# ResNet-152, two VGGs and a bottleneck ResNet of 32 million parameters: minutes, even so small.
+SLOW = ("team-zoo", "resnet18-scratch")
+MARKED = [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in STUDIES]
+
+
 class Sources(HTMLParser):
     """Every place that a page loads something from."""
 
@@ -45,7 +50,7 @@ class Sources(HTMLParser):
         self.found += [value for name, value in attrs if name in ("src", "href") and tag != "a"]
 
 
-@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize("name", MARKED)
 def test_a_study_runs_and_its_comparisons_are_drawn(make_job, name):
     more, comparisons = STUDIES[name]
     sets = [*SMALLEST, *more]
