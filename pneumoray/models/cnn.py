@@ -1,12 +1,11 @@
 """The plain convolutional network of a layer string."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
 
 from torch import nn
 
 from pneumoray.models.architecture import Architecture
-from pneumoray.models.layers import Layer
+from pneumoray.models.layers import describe
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
@@ -18,12 +17,14 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 }
 
 
-def build(table: Sequence[Layer], architecture: Architecture) -> nn.Sequential:
-    """A module for each layer of the table, named as 'c1', 'p2', 'f3', 'd4'.
+def build(architecture: Architecture, num_classes: int) -> nn.Sequential:
+    """A module for each layer of the string that is `architecture.backbone`: 'c1', 'p2', 'f3', 'd4'.
 
-    Weights before an activation start as He et al. (2015) have them for ReLU: torch's own shrink
-    the signal 2.4 times a layer.
+    Weights are drawn from torch's global generator. Those before an activation start as He et al.
+    (2015) have them for ReLU: torch's own shrink the signal 2.4 times a layer.
+    Raises StudyError as `layers.describe`.
     """
+    table = describe(architecture, num_classes)
     modules: OrderedDict[str, nn.Module] = OrderedDict()
     width = architecture.in_chans
     for i, layer in enumerate(table):

@@ -1,4 +1,4 @@
-"""Layer strings: 'C64-C64-P-C128-P-F-D128-D' becomes a table of shapes, and a network.
+"""Layer strings: 'C64-C64-P-C128-P-F-D128-D' becomes a table of shapes.
 
     C64    convolution with 64 filters, then batch norm where asked for, then the activation
     P      2 x 2 max pooling
@@ -12,18 +12,16 @@ C and D without a number take theirs from the study. The table needs no torch.
 import math
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pneumoray.errors import StudyError
 from pneumoray.models.architecture import Architecture
-
-if TYPE_CHECKING:
-    from torch import nn
 
 Kind = Literal["convolution", "pooling", "flatten", "dense"]
 Shape = tuple[int, ...]  # of one image: (channels, height, width), and (features,) from F on
 
 KINDS: dict[str, Kind] = {"C": "convolution", "P": "pooling", "F": "flatten", "D": "dense"}
+MOST_WIDE = 65_536  # units or filters of one layer; more is a slip of the keyboard
 _TOKEN = re.compile(r"([CD])(\d*)|([PF])")
 
 
@@ -85,6 +83,8 @@ def _parsed(token: str) -> tuple[Kind, int | None]:
     number = int(match[2]) if match[2] else None
     if number == 0:
         raise ValueError(f"a layer of width 0 gives nothing, write {token[0]}1 or more")
+    if number is not None and number > MOST_WIDE:
+        raise ValueError(f"a layer is at most {MOST_WIDE} wide, write {token[0]}64 or the like")
     return KINDS[token[0]], number
 
 
@@ -148,10 +148,3 @@ def _convolution(shape: Shape, filters: int, architecture: Architecture) -> tupl
     norm = "batch norm" if architecture.batch_norm else ""
     words = f"convolution {kernel} x {kernel}", f"{filters} filters", norm, architecture.activation
     return ", ".join(filter(None, words)), (filters, height, width), parameters
-
-
-def build(architecture: Architecture, num_classes: int) -> "nn.Module":
-    """The network of the string, weights drawn from torch's global generator."""
-    from pneumoray.models import cnn
-
-    return cnn.build(describe(architecture, num_classes), architecture)

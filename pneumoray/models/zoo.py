@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from pneumoray.errors import StudyError
-from pneumoray.models import dense, layers, names
+from pneumoray.models import cnn, dense, names
 from pneumoray.models import head as heads
 from pneumoray.models.architecture import Architecture
 from pneumoray.models.bottleneck import BottleneckResNet
@@ -28,7 +28,7 @@ def build(architecture: Architecture, num_classes: int) -> nn.Module:
     heads.check_head(architecture.head, architecture.backbone, architecture.hidden)
     num_logits = architecture.num_logits(num_classes)
     if names.is_layer_string(architecture.backbone):
-        model = layers.build(architecture, num_classes)
+        model = cnn.build(architecture, num_classes)
     elif dense.is_asked(architecture):
         model = create(replace(architecture, dropout=0.0), num_logits)
         _add_dense_head(model, architecture, num_logits)

@@ -32,7 +32,7 @@ class Run:
     ) -> None:
         self.study, self.folder, self.on_event = study, folder, on_event
         self.journal = journal.Journal(folder.journal)
-        self.packs = {str(pack.path): pack.hash for pack in prepared.packs.values()}
+        self.packs = {pack.path: pack for pack in prepared.packs.values()}
         self.trials = [
             Trial(config, folder.trial(config.trial_id), prepared.pack_of(config).path)
             for config in configs
@@ -201,7 +201,7 @@ class Run:
             folder=str(trial.folder),
             pack=str(trial.pack),
             device=trial.device,
-            pack_hash=self.packs[str(trial.pack)],
+            pack_hash=self.packs[trial.pack].hash,
             **self._compared[trial.id],
         )
 
@@ -221,7 +221,7 @@ class Run:
         self._open.discard(trial.id)
         state = checkpoint.read_state(trial.folder)
         if state.best is not None and status != "KILLED":  # who stops a run may not wait for long
-            trial_report.write(trial, state)
+            trial_report.write(trial, state, self.packs[trial.pack])
         self._ended[trial.id] = {"outcome": outcome}
         self.journal.append(
             "end",

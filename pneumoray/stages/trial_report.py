@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from pneumoray import artifact, checkpoint
-from pneumoray.data.pack import open_pack
+from pneumoray.data.pack import Pack
 from pneumoray.evaluation import metrics
 from pneumoray.predictions import Predictions
 from pneumoray.training.trial import Trial
@@ -15,7 +15,7 @@ from pneumoray.training.trial import Trial
 _MOST_MISTAKES = 12  # that one picture shows
 
 
-def write(trial: Trial, state: checkpoint.State) -> None:
+def write(trial: Trial, state: checkpoint.State, pack: Pack) -> None:
     """Write the files into the trial's folder, from validation at its best epoch, for MLflow."""
     from pneumoray.evaluation import plots
 
@@ -24,7 +24,7 @@ def write(trial: Trial, state: checkpoint.State) -> None:
     pictures = {
         "curves.png": plots.learning_curves([asdict(record) for record in state.records]),
         "confusion.png": plots.confusion_matrix(matrix, val.classes),
-        "mistakes.png": plots.mistakes(*_mistakes(trial, val)),
+        "mistakes.png": plots.mistakes(*_mistakes(val, pack)),
     }
     for name, png in pictures.items():
         artifact.write_bytes(trial.folder / name, png)
@@ -54,12 +54,11 @@ def _confused(matrix: np.ndarray, classes: Sequence[str]) -> pd.DataFrame:
     return table.sort_values("num_images", ascending=False, kind="stable")
 
 
-def _mistakes(trial: Trial, val: Predictions) -> tuple[list[np.ndarray], list[str]]:
+def _mistakes(val: Predictions, pack: Pack) -> tuple[list[np.ndarray], list[str]]:
     """Pixels and titles of the images that were called wrong, the surest first."""
     called = metrics.predicted(val.probs)
     wrong = np.flatnonzero(called != val.labels)
     surest = wrong[np.argsort(-val.probs[wrong, called[wrong]], kind="stable")][:_MOST_MISTAKES]
-    pack = open_pack(trial.pack)
     row_of = {image_id: row for row, image_id in enumerate(pack.manifest.images["id"])}
     titles = [
         f"{val.classes[val.labels[i]]}\ncalled {val.classes[called[i]]} {val.probs[i, called[i]]:.0%}"

@@ -117,6 +117,7 @@ def test_without_a_hidden_layer_dropout_stands_before_the_output():
         ("C8-F-D-", "4 ()", "there is no layer ''", "128"),
         ("C0-F-D", "1 (C0)", "width 0", "1 x 32 x 32"),
         ("C8-F-D0-D", "3 (D0)", "width 0", "8192"),
+        ("C99999999999-F-D", "1 (C99999999999)", "at most 65536 wide", "1 x 32 x 32"),
     ],
 )
 def test_an_impossible_string_is_refused_at_its_position_with_the_shape_there(

@@ -25,7 +25,7 @@ def report(pack, tmp_path, monkeypatch, trial_row):
         val = Predictions(images, probs, pack.manifest.classes)
         monkeypatch.setattr(checkpoint, "val_predictions", lambda folder: val)
         trial = Trial(Config(backbone="resnet18", image_size=32), tmp_path, pack.path)
-        trial_report.write(trial, trial_row([0.6, 0.7]).state)
+        trial_report.write(trial, trial_row([0.6, 0.7]).state, pack)
         return val
 
     return make
