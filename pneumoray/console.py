@@ -51,8 +51,7 @@ def leaderboard(board: "Board") -> None:
     for doubt in board.doubts:
         out.print(Text(f"doubt: {doubt}", style="yellow"))
     if board.doubts:
-        noticed = [one.message for one in board.findings if one.severity != "note"]
-        for message in noticed or ["nothing that would explain it"]:
+        for message in board.noticed:
             out.print(Text(f"       the audit noticed: {message}", style="yellow"))
 
 
@@ -62,7 +61,7 @@ def comparison(made: "Made") -> None:
 
     shown = columns(made.comparison.table())
     table = _titled(
-        f"Study {made.study} by {' x '.join(made.comparison.by)}",
+        f"Study {made.title}",
         *(column.heading for column in shown),
         words=[column.heading for column in shown if not column.is_number],
     )

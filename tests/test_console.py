@@ -5,7 +5,7 @@ import pytest
 
 from pneumoray import console
 from pneumoray.comparing.leaderboard import standings
-from pneumoray.comparing.suspicion import suspicions
+from pneumoray.comparing.suspicion import explaining, suspicions
 from pneumoray.data.manifest import Finding
 from pneumoray.evaluation.report import member_report
 from pneumoray.grid import configurations
@@ -38,7 +38,7 @@ def test_what_is_too_good_is_doubted_beside_the_audit(trial_row, capsys):
         Finding("duplicate", "handled", "12 files are copies"),
         Finding("a", "note", "hush"),
     ]
-    console.leaderboard(Board("mine", standings(rows), suspicions(rows), findings))
+    console.leaderboard(Board("mine", standings(rows), suspicions(rows), explaining(findings)))
     said = capsys.readouterr().out
     assert "doubt: " in said
     assert "the audit noticed: 12 files are copies" in said

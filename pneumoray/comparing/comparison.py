@@ -34,8 +34,9 @@ _REASON_LENGTH = 80  # of a failure, in characters
 class Value:
     """One value of the axis, or one cell of two: means over the trials compared.
 
-    Every setting of the rest weighs alike; deviations are of the sample over all trials, None for
-    one. Parameters are None where trials of different size are together.
+    Every setting of the rest weighs alike, and in it every configuration; deviations are of the
+    sample over all trials, None for one. Parameters are None where trials of different size are
+    together.
     """
 
     cell: Cell
@@ -149,7 +150,7 @@ def compare(rows: Sequence["TrialRow"], by: Sequence[str], arms: Arms) -> Compar
         values.sort(key=lambda value: -value.mean)
     if len(by) == 2:
         notes += _about_empty(by, by_cell)
-    notes += [*budget, *_about_trials(values, points), *left_out]
+    notes += [*budget, *_about_trials(values, points), *_about_pixels(points), *left_out]
     return Comparison(tuple(by), tuple(values), tuple(notes), is_all_equal, until)
 
 
@@ -198,13 +199,19 @@ def _up_to(row: "TrialRow", epoch: int) -> "TrialRow":
 
 
 def _value(cell: Cell, label: str, points: Sequence[Point], until: int | None) -> Value:
-    by_context: dict[tuple[Any, ...], list[TrialRow]] = defaultdict(list)
+    by_context: dict[tuple[Any, ...], dict[str, list[TrialRow]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
     for point in points:
-        by_context[point.context].append(_up_to(point.row, until) if until else point.row)
-    rows = [row for same in by_context.values() for row in same]
+        row = _up_to(point.row, until) if until else point.row
+        by_context[point.context][row.config.config_id].append(row)
+    rows = [row for of in by_context.values() for seeds in of.values() for row in seeds]
 
     def mean(of: Callable[["TrialRow"], float]) -> float:
-        return statistics.fmean(statistics.fmean(map(of, same)) for same in by_context.values())
+        return statistics.fmean(
+            statistics.fmean(statistics.fmean(map(of, seeds)) for seeds in configurations.values())
+            for configurations in by_context.values()
+        )
 
     def deviation(of: Callable[["TrialRow"], float]) -> float | None:
         return statistics.stdev(map(of, rows)) if len(rows) > 1 else None
@@ -259,11 +266,25 @@ def _about_trials(values: Sequence[Value], points: Sequence[Point]) -> list[str]
     each = values[0].num_trials
     if each == 1:
         return ["one trial each: the spread between seeds is not known"]
-    if len({(point.cell, point.context) for point in points}) == len(values):
+    if len({(point.cell, point.row.config.config_id) for point in points}) == len(values):
         return [f"± is the standard deviation over {each} seeds each"]
     return [
         f"± is the standard deviation over {each} trials each, so it holds the differences between "
         "their other settings"
+    ]
+
+
+def _about_pixels(points: Sequence[Point]) -> list[str]:
+    """A word where `normalize: auto` gives some trials other pixels than others."""
+    sources = {
+        (c.weights != "none") and (c.weights, c.backbone)
+        for c in (point.row.config for point in points)
+        if c.normalize == "auto"
+    }
+    if len(sources) < 2:
+        return []
+    return [
+        "normalize auto: each network sees pixels as its weights were trained, so these differ as well"
     ]
 
 

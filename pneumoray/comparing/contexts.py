@@ -98,7 +98,10 @@ def held_equal(
             0, f"left out, as not every {' and '.join(by)} was trained there: {some_of(partly)}"
         )
     kept = [point for point in points if point.context in full]
-    return kept, [_what_is_equal(fields, full, _set_by_arms(kept, by, arms)), *notes], True
+    but = [f"what the arms set ({', '.join(own)})"] if (own := _set_by_arms(kept, by, arms)) else []
+    if "family" in by and "backbone" not in by:
+        but.append("the backbones of each family")
+    return kept, [_what_is_equal(fields, full, but), *notes], True
 
 
 def _context_fields(
@@ -148,11 +151,9 @@ def _set_by_arms(points: Sequence[Point], by: Sequence[str], arms: Arms) -> list
 
 
 def _what_is_equal(
-    fields: Sequence[str], contexts: Sequence[tuple[Any, ...]], set_by_arms: Sequence[str]
+    fields: Sequence[str], contexts: Sequence[tuple[Any, ...]], but: Sequence[str]
 ) -> str:
-    equal = "all else is equal"
-    if set_by_arms:
-        equal += f" but what the arms set ({', '.join(set_by_arms)})"
+    equal = " but ".join(filter(None, ["all else is equal", " and ".join(but)]))
     if not fields:
         return equal
     if len(contexts) == 1:

@@ -57,6 +57,11 @@ class Standing:
         return statistics.fmean(best.val_loss for best in self.bests) if self.bests else math.inf
 
     @property
+    def val_accuracy(self) -> float | None:
+        """Mean validation accuracy of the best epochs; None where no trial is scored."""
+        return statistics.fmean(best.val_accuracy for best in self.bests) if self.bests else None
+
+    @property
     def seeds(self) -> str:
         """How many seeds count: '3', or '2 of 3' where one has no score; '1' of one."""
         num_scored, num_rows = len(self.scored), len(self.rows)
@@ -130,6 +135,7 @@ def table(found: Sequence[Standing]) -> pd.DataFrame:
         "val_auroc": [standing.mean for standing in found],
         "val_auroc_sd": [standing.spread for standing in found],
         "seeds": [standing.seeds for standing in found],
+        "val_accuracy": [standing.val_accuracy for standing in found],
         "best_epoch": [_side_by_side([best.epoch for best in one.bests]) for one in found],
         "epochs_trained": [_side_by_side([row.epochs for row in one.rows]) for one in found],
         "parameters": [standing.parameters_total for standing in found],
@@ -138,47 +144,27 @@ def table(found: Sequence[Standing]) -> pd.DataFrame:
         "images_per_second": [standing.images_per_second for standing in found],
         "outcome": [standing.outcome for standing in found],
     }
-    floats = dict.fromkeys(("val_auroc", "val_auroc_sd", "minutes", "images_per_second"), "float64")
+    floats = dict.fromkeys(
+        ("val_auroc", "val_auroc_sd", "val_accuracy", "minutes", "images_per_second"), "float64"
+    )
     return pd.DataFrame(columns).astype(
         floats | dict.fromkeys(("parameters", "trainable"), "Int64")
     )
 
 
 def to_json(found: Sequence[Standing]) -> list[dict[str, Any]]:
-    """The leaderboard as plain JSON, one object a configuration, in the order given.
+    """Every trial as plain JSON, the best configuration's first, its seeds one after the other.
 
-    What differs between the seeds of one is null, and stands in its `trials`; scores and times are
-    means. `varying` holds the settings that were compared.
+    `val_auroc` is the trial's own; `mean` and `sd` are its configuration's, over `seeds_scored` of
+    its `seeds`. `varying` holds the settings that were compared.
     """
     fields = varying(standing.config for standing in found)
-    return [_as_json(standing, fields) for standing in found]
+    return [_as_json(row, standing, fields) for standing in found for row in standing.rows]
 
 
-def _as_json(standing: Standing, fields: Sequence[str]) -> dict[str, Any]:
-    trials = [_trial_as_json(row) for row in standing.rows]
-    first = trials[0]
-    common = {
-        key: first[key] if all(t[key] == first[key] for t in trials) else None for key in first
-    }
-    rate = standing.images_per_second
-    return common | {
-        "outcome": standing.outcome if len(trials) > 1 else first["outcome"],
-        "val_auroc": standing.mean if len(trials) > 1 else first["val_auroc"],
-        "val_auroc_sd": standing.spread,
-        "config_id": standing.config.config_id,
-        "seeds": len(trials),
-        "seeds_scored": len(standing.scored),
-        "time_seconds": round(standing.time_seconds, 3),
-        "images_per_second": None if rate is None else round(rate, 1),
-        "parameters_total": standing.parameters_total,
-        "parameters_trainable": standing.parameters_trainable,
-        "varying": {field: plain(setting(standing.config, field)) for field in fields},
-        "trials": trials,
-    }
-
-
-def _trial_as_json(row: "TrialRow") -> dict[str, Any]:
-    is_defined = row.val_auroc is not None and not math.isnan(row.val_auroc)
+def _as_json(row: "TrialRow", standing: Standing, fields: Sequence[str]) -> dict[str, Any]:
+    best = row.state.best if is_scored(row) else None  # JSON knows no NaN
+    speeds = [record.images_per_second for record in row.state.records]
     return {
         "trial": row.trial,
         "family": row.family,
@@ -186,15 +172,26 @@ def _trial_as_json(row: "TrialRow") -> dict[str, Any]:
         "stage": row.stage,
         "status": row.status,
         "outcome": row.outcome,
-        "val_auroc": row.val_auroc if is_defined else None,  # JSON knows no NaN
-        "best_epoch": row.state.best.epoch if row.state.best else None,
+        "val_auroc": best.val_auroc if best else None,
+        "val_accuracy": best.val_accuracy if best else None,
+        "val_loss": best.val_loss if best else None,
+        "best_epoch": best.epoch if best else None,
         "epochs": row.epochs,
         "time_seconds": round(row.time_seconds, 3),
+        "images_per_second": round(statistics.median(speeds), 1) if speeds else None,
+        "parameters_total": row.state.parameters_total or None,
+        "parameters_trainable": row.state.parameters_trainable if speeds else None,
         "run_id": row.run_id,
         "optimizer": row.config.optimizer,
         "lr": row.config.lr,
         "seed": row.config.seed,
         "reason": row.reason,
+        "config_id": standing.config.config_id,
+        "mean": standing.mean,
+        "sd": standing.spread,
+        "seeds": len(standing.rows),
+        "seeds_scored": len(standing.scored),
+        "varying": {field: plain(setting(row.config, field)) for field in fields},
     }
 
 

@@ -1,10 +1,12 @@
 """What the accuracies of a study give reason to doubt: too good to be true, or learned by heart."""
 
+import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pneumoray.checkpoint import EpochRecord
+    from pneumoray.data.manifest import Finding
     from pneumoray.workspace import TrialRow
 
 _TOO_GOOD = 0.995  # accuracy, in training and in validation
@@ -15,8 +17,8 @@ _MOST_LINES = 3
 def suspicions(rows: Iterable["TrialRow"]) -> list[str]:
     """What the accuracies give reason to doubt: at most a line a configuration, the worst three.
 
-    At the best epoch or the last. Training and validation accuracy both above 99.5 %: suspect copies
-    of an image on both sides. A gap of more than ten points: overfitting.
+    Training and validation accuracy both above 99.5 % at any epoch: suspect copies of an image on
+    both sides. A gap of more than ten points at the best epoch or the last: overfitting.
     """
     worst: dict[str, tuple[float, str]] = {}
     for row in rows:
@@ -35,7 +37,7 @@ def _doubt(row: "TrialRow") -> tuple[float, str] | None:
     if best is None or row.outcome == "failed":
         return None
     last = row.state.records[-1]
-    highest = max(best, last, key=_lower_accuracy)
+    highest = max(row.state.records, key=_lower_accuracy)
     if _lower_accuracy(highest) > _TOO_GOOD:
         return 1 + highest.val_accuracy, (
             f"{row.trial}: accuracy {highest.train_accuracy:.1%} in training and "
@@ -52,9 +54,21 @@ def _doubt(row: "TrialRow") -> tuple[float, str] | None:
     )
 
 
+def explaining(findings: Iterable["Finding"]) -> list[str]:
+    """What the audit noticed that may explain a doubt: what it mended, and unknown patients."""
+    return [
+        one.message
+        for one in findings
+        if one.severity != "note" or one.kind in ("unknown-patient", "no-patients")
+    ] or [
+        "nothing that would explain it: no two images of the same bytes or pixels, no patient twice"
+    ]
+
+
 def _lower_accuracy(record: "EpochRecord") -> float:
-    return min(record.train_accuracy, record.val_accuracy)
+    lower = min(record.train_accuracy, record.val_accuracy)
+    return 0.0 if math.isnan(lower) else lower  # nan where no training image was counted
 
 
 def _gap(record: "EpochRecord") -> float:
-    return record.train_accuracy - record.val_accuracy
+    return round(record.train_accuracy - record.val_accuracy, 9)  # 0.9 - 0.8 is not above 0.1

@@ -8,7 +8,6 @@ from importlib import resources
 import jinja2
 import pandas as pd
 
-from pneumoray.data.manifest import Finding
 from pneumoray.evaluation import tables
 from pneumoray.evaluation.plots import DPI
 
@@ -39,14 +38,15 @@ def render(
     table: pd.DataFrame,
     notes: Sequence[str] = (),
     suspicions: Sequence[str] = (),
-    findings: Sequence[Finding] = (),
+    noticed: Sequence[str] = (),
     pictures: Sequence[Picture] = (),
     facts: Mapping[str, str],
 ) -> str:
     """The page as HTML: no script, no network, readable in light, in dark and on paper.
 
-    `table` is one that `evaluation.tables` knows; its best mean is set in bold. `findings` are shown
-    where there are suspicions. `facts` (date, pack hash, versions, ...) are the footer.
+    `table` is one that `evaluation.tables` knows; its best mean is set in bold. `noticed`, what the
+    audit says of the data, is shown where there are suspicions. `facts` (date, pack hash, versions,
+    ...) are the footer.
     """
     text = (resources.files("pneumoray.evaluation") / _TEMPLATE).read_text(encoding="utf-8")
     environment = jinja2.Environment(
@@ -63,7 +63,7 @@ def render(
         best_row=int(table["val_auroc"].to_numpy(dtype=float).argmax()),
         notes=notes,
         suspicions=suspicions,
-        findings=findings,
+        noticed=noticed,
         pictures=pictures,
         facts=facts,
     )

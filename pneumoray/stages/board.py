@@ -5,20 +5,19 @@ from pathlib import Path
 
 from pneumoray import tracking
 from pneumoray.comparing.leaderboard import Standing, standings
-from pneumoray.comparing.suspicion import suspicions
-from pneumoray.data.manifest import Finding
+from pneumoray.comparing.suspicion import explaining, suspicions
 from pneumoray.stages import recording
 from pneumoray.workspace import open_workspace
 
 
 @dataclass(frozen=True)
 class Board:
-    """A study's standings, best first; where `doubts` are, `findings` are what the audit noticed."""
+    """A study's standings, best first; where `doubts` are, `noticed` is what the audit says of them."""
 
     study: str
     standings: list[Standing]
     doubts: list[str]
-    findings: list[Finding]
+    noticed: list[str]
 
 
 def leaderboard(
@@ -37,4 +36,6 @@ def leaderboard(
         None if mlflow is None else Path(mlflow), place.root, folder.name == "demo"
     )
     rows = folder.rows(recording.run_ids(folder, settings))
-    return Board(folder.name, standings(rows), suspicions(rows), folder.findings())
+    doubts = suspicions(rows)
+    noticed = explaining(folder.findings()) if doubts else []
+    return Board(folder.name, standings(rows), doubts, noticed)

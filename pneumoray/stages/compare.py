@@ -1,5 +1,6 @@
 """compare: an axis of a study against the score, as a table and a page of pictures."""
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from pneumoray.comparing import comparison
 from pneumoray.comparing.axes import with_unit
 from pneumoray.comparing.contexts import Arms, axes_of
 from pneumoray.comparing.pictures import pictures
-from pneumoray.comparing.suspicion import suspicions
+from pneumoray.comparing.suspicion import explaining, suspicions
 from pneumoray.errors import StudyError, did_you_mean
 from pneumoray.evaluation import page, tables
 from pneumoray.grid import Member, members
@@ -29,8 +30,14 @@ class Made:
     """A comparison of a study, and the page with its pictures."""
 
     study: str
+    within: str  # name of the study's comparison; empty where it has one, or all are taken
     comparison: comparison.Comparison
     page: Path
+
+    @property
+    def title(self) -> str:
+        within = f", {self.within}:" if self.within else ""
+        return f"{self.study}{within} by {' x '.join(self.comparison.by)}"
 
 
 def compare(
@@ -59,34 +66,36 @@ def compare(
     trained, rows = folder.study(), folder.rows()
     if trained is None:
         raise StudyError(f"study {folder.name} was never trained: run 'pneumoray train-all' first")
-    meant, arms = _meant(trained, rows, by, within)
+    name, meant, arms = _meant(trained, rows, by, within)
     compared = comparison.compare(meant, by, arms)
     compared = replace(compared, notes=(*compared.notes, _about_validation(folder)))
     axis = " x ".join(map(with_unit, compared.by))
+    file_name = re.sub(r"[^\w.-]+", "-", "-".join(filter(None, [name, "by", *by])))
+    target = folder.path / "comparisons" / f"{file_name}.html"
+    made = Made(folder.name, name, compared, target)
     html = page.render(
-        title=f"{folder.name} by {' x '.join(compared.by)}",
+        title=made.title,
         study=folder.name,
         description=trained.description,
         axis=axis,
         table=compared.table(),
         notes=compared.notes,
         suspicions=suspicions(rows),
-        findings=[one for one in folder.findings() if one.severity != "note"],
+        noticed=explaining(folder.findings()),
         pictures=pictures(compared),
         facts=_facts(folder),
     )
-    target = folder.path / "comparisons" / f"by-{'-'.join(by)}.html"
     for file in (target, *([Path(output)] if output else [])):
         file.parent.mkdir(parents=True, exist_ok=True)
         artifact.write_text(file, html)
     _record(folder, settings, compared, target, on_event)
-    return Made(folder.name, compared, target)
+    return made
 
 
 def _meant(
     study: Study, rows: Sequence[TrialRow], by: Sequence[str], within: str | None
-) -> tuple[list[TrialRow], Arms]:
-    """The trials of the comparison in which the axes vary, or of all where none does; and its arms."""
+) -> tuple[str, list[TrialRow], Arms]:
+    """The comparison in which the axes vary, or all where none does: its name, trials and arms."""
     of_comparison: dict[str, list[Member]] = defaultdict(list)
     for member in members(study):
         of_comparison[member.comparison].append(member)
@@ -97,14 +106,16 @@ def _meant(
                 f"study {study.name} has no comparison {within!r}: it has {', '.join(known) or 'none'}"
                 + did_you_mean(within, known)
             )
-        return _of(of_comparison[within], rows)
+        return within, *_of(of_comparison[within], rows)
     vary = [n for n, own in of_comparison.items() if set(by) <= set(axes_of(*_of(own, rows)))]
     if len(vary) > 1:
         raise StudyError(
             f"study {study.name} varies {','.join(by)} in several comparisons: choose one with --within "
             f"from {', '.join(vary)}"
         )
-    return _of(of_comparison[vary[0]] if vary else list(chain(*of_comparison.values())), rows)
+    if vary:
+        return vary[0], *_of(of_comparison[vary[0]], rows)
+    return "", *_of(list(chain(*of_comparison.values())), rows)
 
 
 def _about_validation(folder: StudyFolder) -> str:
@@ -138,10 +149,10 @@ def _record(
     if folder.is_locked():
         text = "the study is in use: compare again when it has ended, for a page in MLflow"
         return on_event({"type": "note", "text": text})
-    by, digest = ",".join(compared.by), artifact.digest(tables.to_csv(compared.table()))
+    page_file, digest = str(target), artifact.digest(tables.to_csv(compared.table()))
     with folder.locked():
-        noted = latest(folder.journal, "comparison", "by").get(by, {})
+        noted = latest(folder.journal, "comparison", "page").get(page_file, {})
         if noted.get("digest") == digest and recording.all_sent(folder, settings):
             return None
         with recording.recorded(folder, settings, on_event):
-            Journal(folder.journal).append("comparison", by=by, page=str(target), digest=digest)
+            Journal(folder.journal).append("comparison", page=page_file, digest=digest)

@@ -297,10 +297,33 @@ def test_seeds_and_families_are_axes_too(trial_row):
     rows = [trial_row([0.8 + 0.1 * seed], lr=lr, seed=seed) for lr in (1, 2) for seed in (0, 1)]
     found = compare(rows, ["seed"], {})
     assert [value.mean for value in found.values] == pytest.approx([0.8, 0.9])
-    rows = [trial_row(backbone=name) for name in ("resnet18", "resnet34", "vgg11")]
+
+
+def test_the_backbones_of_a_family_are_no_seeds_and_weigh_alike(trial_row):
+    scores = {"resnet18": [0.9, 0.7], "resnet50": [0.6], "vgg11": [0.8], "vgg16": [0.4]}
+    rows = [
+        trial_row([score], backbone=name, seed=seed)
+        for name, of in scores.items()
+        for seed, score in enumerate(of)
+    ]
     found = compare(rows, ["family"], {})
-    assert found.notes[0] == "all else is equal"
-    assert [value.num_trials for value in found.values] == [2, 1]
+    assert found.notes[0] == "all else is equal but the backbones of each family"
+    assert [(v.label, v.mean) for v in found.values] == [
+        ("resnet", pytest.approx(0.7)),
+        ("vgg", pytest.approx(0.6)),
+    ]
+    assert "seeds" not in found.notes[1]
+
+
+def test_networks_that_see_pixels_in_their_own_way_are_said_to(trial_row):
+    rows = [
+        trial_row(backbone=name, weights="hub", normalize="auto") for name in ("resnet18", "vgg11")
+    ]
+    assert any("normalize auto" in note for note in compare(rows, ["backbone"], {}).notes)
+    rows = [trial_row(weights=weights, normalize="auto") for weights in ("none", "package")]
+    assert any("normalize auto" in note for note in compare(rows, ["weights"], {}).notes)
+    rows = [trial_row(backbone=name, normalize="auto") for name in ("resnet18", "vgg11")]
+    assert not any("normalize" in note for note in compare(rows, ["backbone"], {}).notes)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 import json
 import math
 
-import pandas as pd
 import pytest
 
 from pneumoray.comparing import leaderboard
@@ -88,6 +87,7 @@ def test_the_table_has_the_settings_that_vary_and_the_scores(trial_row):
         "val_auroc",
         "val_auroc_sd",
         "seeds",
+        "val_accuracy",
         "best_epoch",
         "epochs_trained",
         "parameters",
@@ -128,19 +128,19 @@ def test_a_table_of_waiting_trials(trial_row):
     assert leaderboard.table([]).columns.tolist() == table.columns.drop("lr").tolist()
 
 
-def test_json_of_one_seed_has_the_trial_itself(trial_row):
+def test_json_is_a_list_of_trials(trial_row):
     row = trial_row([0.9, 0.95], lr=1e-4)
-    found = leaderboard.to_json(standings([row, trial_row([0.5])]))[0]
-    assert found["trial"] == row.trial
-    assert found["config_id"] == row.config.config_id
+    found = leaderboard.to_json(standings([trial_row([0.5]), row]))[0]
     expected = {
+        "trial": row.trial,
+        "config_id": row.config.config_id,
         "family": "resnet",
         "backbone": "resnet18",
         "stage": "race",
         "status": "FINISHED",
         "outcome": "trained",
         "val_auroc": 0.95,
-        "val_auroc_sd": None,
+        "val_accuracy": 0.9,
         "best_epoch": 2,
         "epochs": 2,
         "time_seconds": 12.0,
@@ -148,6 +148,8 @@ def test_json_of_one_seed_has_the_trial_itself(trial_row):
         "optimizer": "adamw",
         "lr": 1e-4,
         "reason": "",
+        "mean": 0.95,
+        "sd": None,
         "seeds": 1,
         "parameters_total": 1000,
         "parameters_trainable": 100,
@@ -157,32 +159,21 @@ def test_json_of_one_seed_has_the_trial_itself(trial_row):
     assert {key: found[key] for key in expected} == expected
 
 
-def test_json_of_several_seeds_leaves_to_its_trials_what_differs(trial_row):
+def test_json_has_every_seed_beside_the_mean_of_its_configuration(trial_row):
     rows = [trial_row([0.9], seed=0), trial_row([0.8, 0.92], seed=1)]
-    (found,) = leaderboard.to_json(standings(rows))
-    assert found["val_auroc"] == pytest.approx(0.91)
-    assert found["val_auroc_sd"] == pytest.approx(0.01 * math.sqrt(2))
-    assert (found["trial"], found["epochs"], found["seeds"]) == (None, None, 2)
-    assert (found["backbone"], found["outcome"], found["lr"]) == ("resnet18", "trained", 1e-3)
-    assert [trial["seed"] for trial in found["trials"]] == [0, 1]
-    assert [trial["best_epoch"] for trial in found["trials"]] == [1, 2]
+    found = leaderboard.to_json(standings(rows))
+    assert [one["trial"] for one in found] == [row.trial for row in rows]
+    assert [one["seed"] for one in found] == [0, 1]
+    assert [one["val_auroc"] for one in found] == [0.9, 0.92]
+    assert [one["best_epoch"] for one in found] == [1, 2]
+    for one in found:
+        assert one["mean"] == pytest.approx(0.91)
+        assert one["sd"] == pytest.approx(0.01 * math.sqrt(2))
+        assert one["seeds"] == one["seeds_scored"] == 2
 
 
 def test_json_has_no_nan(trial_row):
     rows = [trial_row([math.nan], seed=0), trial_row((), "", seed=1)]
-    (found,) = leaderboard.to_json(standings(rows))
-    assert found["val_auroc"] is None
+    found = leaderboard.to_json(standings(rows))
+    assert [one["val_auroc"] for one in found] == [None, None]
     json.dumps(found, allow_nan=False)
-    assert found["outcome"] == "1 trained, 1 waiting"
-
-
-def test_a_waiting_trial_in_json_is_as_the_journal_says(trial_row):
-    (found,) = leaderboard.to_json(standings([trial_row((), "")]))
-    assert (found["status"], found["outcome"]) == ("WAITING", "")
-    assert isinstance(leaderboard.table(standings([trial_row()])), pd.DataFrame)
-
-
-def test_a_mean_over_fewer_seeds_stands_behind_complete_ones(trial_row):
-    lucky = [trial_row([0.97], lr=0.1), trial_row((), "failed", lr=0.1, seed=1)]
-    sound = [trial_row([0.95], lr=0.2), trial_row([0.95], lr=0.2, seed=1)]
-    assert [found.config.lr for found in standings([*lucky, *sound])] == [0.2, 0.1]

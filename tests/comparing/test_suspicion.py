@@ -1,6 +1,7 @@
 import pytest
 
-from pneumoray.comparing.suspicion import suspicions
+from pneumoray.comparing.suspicion import explaining, suspicions
+from pneumoray.data.manifest import Finding
 
 
 def test_what_is_ordinary_raises_no_doubt(trial_row):
@@ -67,3 +68,34 @@ def test_the_last_epoch_is_doubted_as_the_best_is(trial_row):
     (line,) = suspicions([trial_row([0.99, 0.98], **columns)])
     assert "too good" in line
     assert "at epoch 2" in line
+
+
+def test_what_was_too_good_at_any_epoch_is_told(trial_row):
+    (line,) = suspicions(
+        [
+            trial_row(
+                [0.9, 0.8, 0.7],
+                train_accuracy=[0.9, 0.999, 0.98],
+                val_accuracy=[0.9, 0.998, 0.98],
+            )
+        ]
+    )
+    assert "at epoch 2 is too good" in line
+
+
+@pytest.mark.parametrize(("train", "val"), [(1.0, 0.9), (0.9, 0.8), (0.8, 0.7)])
+def test_ten_points_are_not_more_than_ten(train, val, trial_row):
+    assert suspicions([trial_row(train_accuracy=[train], val_accuracy=[val])]) == []
+
+
+def test_what_the_audit_says_of_a_doubt():
+    found = explaining(
+        [
+            Finding("mixed-sizes", "note", "sizes differ"),
+            Finding("unknown-patient", "note", "of 9 images no patient is known"),
+            Finding("duplicate", "handled", "2 copies"),
+        ]
+    )
+    assert found == ["of 9 images no patient is known", "2 copies"]
+    (nothing,) = explaining([Finding("mixed-sizes", "note", "sizes differ")])
+    assert nothing.startswith("nothing that would explain it")

@@ -5,7 +5,6 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-from pneumoray.data.manifest import Finding
 from pneumoray.evaluation.page import Picture, render
 
 # 2 x 1 px, made by hand from the PNG specification's parts
@@ -90,29 +89,28 @@ def test_the_table_has_the_best_mean_in_bold():
 
 
 def test_notes_suspicions_findings_and_facts_are_all_there():
-    finding = Finding("duplicate", "handled", "32 images are copies", ("a",))
     _, parser = page(
         description="what it is for",
         notes=["not all else equal: optimizer differs"],
         suspicions=["resnet18: a gap of 20 points"],
-        findings=[finding],
+        noticed=["32 images are copies"],
     )
     text = " ".join(parser.text)
     for words in (
         "Study demo: what it is for",
         "not all else equal: optimizer differs",
         "resnet18: a gap of 20 points",
-        "handled: 32 images are copies",
+        "32 images are copies",
         "2026-11-22",
         "64 px: abc",
     ):
         assert words in text
 
 
-def test_without_suspicions_there_is_no_box_and_without_findings_it_says_so():
-    assert "Look at this first" not in page()[0]
-    _, parser = page(suspicions=["too good"])
-    assert "The audit found nothing to mend in the data." in " ".join(parser.text)
+def test_without_suspicions_there_is_no_box():
+    html = page(noticed=["32 images are copies"])[0]
+    assert "Look at this first" not in html
+    assert "32 images are copies" not in html
 
 
 @pytest.mark.parametrize("nasty", ["<script>alert(1)</script>", '"><img src=x onerror=y>', "a & b"])
@@ -126,7 +124,7 @@ def test_everything_given_is_escaped(nasty):
         table=TABLE.assign(**{nasty: [nasty, "b"]}),
         notes=[nasty],
         suspicions=[nasty],
-        findings=[Finding("k", "note", nasty)],
+        noticed=[nasty],
         pictures=[picture],
         facts={nasty: nasty},
     )

@@ -33,7 +33,8 @@ def rows(trial_row):
 
 
 def test_the_comparison_that_varies_the_axis_is_meant(rows):
-    found, arms = _meant(*rows, ["image_size"], None)
+    name, found, arms = _meant(*rows, ["image_size"], None)
+    assert name == "sizes"
     assert sorted(row.config.image_size for row in found) == [32, 64]
     assert arms == {}
 
@@ -41,7 +42,7 @@ def test_the_comparison_that_varies_the_axis_is_meant(rows):
 def test_several_that_vary_it_must_be_told_apart(rows):
     with pytest.raises(StudyError, match=r"in several comparisons.*--within from rates, sgd rates"):
         _meant(*rows, ["lr"], None)
-    found, _ = _meant(*rows, ["lr"], "sgd rates")
+    _, found, _ = _meant(*rows, ["lr"], "sgd rates")
     assert {(row.config.optimizer, row.config.lr) for row in found} == {("sgd", 0.3), ("sgd", 0.4)}
     with pytest.raises(StudyError, match=r"no comparison 'size'.*did you mean sizes"):
         _meant(*rows, ["lr"], "size")
@@ -49,12 +50,13 @@ def test_several_that_vary_it_must_be_told_apart(rows):
 
 def test_an_arm_keeps_its_name_though_another_comparison_has_the_same_trial(rows):
     names = {
-        within: {name for name, _ in _meant(*rows, ["arm"], within)[1].values()}
+        within: {name for name, _ in _meant(*rows, ["arm"], within)[2].values()}
         for within in ("variants", "others")
     }
     assert names == {"variants": {"plain", "wide"}, "others": {"same as plain", "high"}}
 
 
 def test_an_axis_that_no_comparison_varies_is_looked_for_in_all(rows):
-    found, _ = _meant(*rows, ["optimizer"], None)
+    name, found, _ = _meant(*rows, ["optimizer"], None)
+    assert name == ""
     assert len(found) == len(rows[1])
