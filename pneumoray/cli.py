@@ -16,6 +16,7 @@ from pneumoray.options import (
     ray_options,
     study_option,
     workspace_option,
+    yes_option,
 )
 
 
@@ -45,7 +46,7 @@ def main() -> None:
     help="Train though no patient is known: every image then counts as one of its own.",
 )
 @click.option("--dry-run", is_flag=True, help="Print trials, hours and disk; start nothing.")
-@click.option("--yes", is_flag=True, help="Start though the study asks for more than 500 trials.")
+@yes_option
 @one_line_errors
 def train_all(
     study,
@@ -179,6 +180,8 @@ def leaderboard(study, workspace, mlflow, form):
     if form:
         for doubt in board.doubts:  # the table has no place for them
             console.note(f"doubt: {doubt}")
+        for message in board.noticed:
+            console.note(f"the audit noticed: {message}")
     match form:
         case "json":
             click.echo(json.dumps(boards.to_json(board.standings)))
@@ -263,21 +266,25 @@ def audit(data, images, patient_rule, as_json):
 @main.command()
 @new_study_options
 @workspace_option
+@yes_option
 @one_line_errors
-def pack(study, data, images, overrides, small, workspace):
+def pack(study, data, images, overrides, small, workspace, yes):
     """Decode every image once, into the memory maps that trials read."""
     from dataclasses import asdict
 
     from pneumoray import console, study_file
-    from pneumoray.grid import configurations
+    from pneumoray.grid import check_size, configurations
     from pneumoray.progress import Progress
     from pneumoray.stages import prepare
     from pneumoray.workspace import open_workspace
 
     chosen, place = study_file.read(study, overrides, small), open_workspace(workspace)
+    check_size(chosen, yes)
     with Progress() as progress:
         listed = prepare.list_images(chosen, data, images, place)
-        made = prepare.pack_images(chosen, configurations(chosen), listed, place, on_event=progress)
+        configs = configurations(chosen)
+        prepare.check_outputs(configs, listed[0].classes)
+        made = prepare.pack_images(chosen, configs, listed, place, on_event=progress)
         for finding in made.findings:
             progress({"type": "finding", **asdict(finding)})
     for one in made.packs.values():

@@ -13,6 +13,7 @@ from pneumoray.models import names
 from pneumoray.study import GridAxes, Study, Table
 
 MOST_TRIALS = 500  # that a study starts without being asked twice
+_MOST_MADE = 20 * MOST_TRIALS  # configurations, to see how many are left of them
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,10 @@ class Member:
 
 def check_size(study: Study, yes: bool) -> None:
     """Raise StudyError for a study of more than MOST_TRIALS, unless `yes`."""
-    if (count := num_trials(study)) > MOST_TRIALS and not yes:
+    count = num_trials(study)
+    if MOST_TRIALS < count <= _MOST_MADE:
+        count = len(configurations(study))  # comparisons may share some
+    if count > MOST_TRIALS and not yes:
         raise StudyError(
             f"study {study.name} asks for {count:,} trials, more than {MOST_TRIALS}: shorten its axes, "
             "or say --yes"
@@ -35,7 +39,7 @@ def check_size(study: Study, yes: bool) -> None:
 
 
 def num_trials(study: Study) -> int:
-    """How many trials the axes multiply to, without making them. Raises StudyError for bad axes."""
+    """What the axes multiply to, without making the trials. Raises StudyError for bad axes."""
     sizes = (math.prod(map(len, product.axes.values())) for product in _products(study))
     return study.seeds * sum(sizes)
 
@@ -52,7 +56,8 @@ def members(study: Study) -> list[Member]:
     """
     base = study.model_dump(include=set(Settings.model_fields))
     found: list[Member] = []
-    for product in _products(study):
+    products = list(_products(study))
+    for product in products:
         if study.seeds > 1 and "seed" in product.axes:
             raise StudyError("grid has the axis seed, and seeds repeats each: choose one of them")
         for point in itertools.product(*product.axes.values()):
@@ -67,7 +72,7 @@ def members(study: Study) -> list[Member]:
                 config = first.model_copy(update={"seed": seed})
                 found.append(Member(product.comparison, product.arm, product.arm_fields, config))
     found = _with_epochs_apart(found)
-    _check_once(found)
+    _check_once(found, {axis for product in products for axis in product.axes})
     return found
 
 
@@ -94,6 +99,7 @@ def _products(study: Study) -> Iterator[_Product]:
         entries, arms, grid = own.pop("backbones"), own.pop("arms"), own.pop("grid")
         for field in own:
             _check_field(field, f"comparison {name!r}: ")
+        _check_backbones(entries)
         for arm, settings in _arms(arms).items():
             for entry in entries or [{}]:
                 backbone = {"backbone": entry} if isinstance(entry, str) else dict(entry)
@@ -110,7 +116,27 @@ def _products(study: Study) -> Iterator[_Product]:
                             "keep one of them"
                         )
                     fields = frozenset(settings)
-                    yield _Product(name, arm, fields, own | backbone | settings, axes)
+                    product = _Product(name, arm, fields, own | backbone | settings, axes)
+                    _check_said_once(product, backbone)
+                    yield product
+
+
+def _check_backbones(entries: Any) -> None:
+    if not isinstance(entries, list) or not all(isinstance(entry, str | dict) for entry in entries):
+        raise StudyError(
+            f"backbones are {entries!r}: write a list of names, as [resnet18], or of tables, as "
+            "[{backbone: resnet18, dropout: 0.2}]"
+        )
+
+
+def _check_said_once(product: _Product, entry: Table) -> None:
+    """Refuse a field that an arm, a backbone's entry and an axis would set to different values."""
+    sets = {"an arm": product.arm_fields, "backbones": set(entry), "the grid": set(product.axes)}
+    for (one, these), (other, those) in itertools.combinations(sets.items(), 2):
+        if both := sorted(these & those):
+            raise StudyError(
+                f"{product.where}{one} and {other} both set {', '.join(both)}: keep one of them"
+            )
 
 
 def _arms(arms: Any) -> dict[str, Table]:
@@ -142,6 +168,7 @@ def _tables(grid: Any, whose: str) -> list[GridAxes]:
 
 def _check_field(field: str, where: str) -> None:
     known = {"backbone", "family", *Settings.model_fields}
+    field = str(field)  # YAML has keys that are none, such as true
     if field in known:
         return
     if field in ("data", "images", "classes", "patient_rule", "max_images", "split_seed"):
@@ -194,12 +221,18 @@ def _with_epochs_apart(found: list[Member]) -> list[Member]:
     ]
 
 
-def _check_once(found: Sequence[Member]) -> None:
+def _check_once(found: Sequence[Member], axes: set[str]) -> None:
     seen: set[tuple[str, str]] = set()
     for member in found:
         config = member.config
         if (member.comparison, config.trial_id) in seen:
+            idle = ", ".join(sorted(config.unused & axes))
+            why = (
+                f": the axis {idle} says nothing of it, give it a grid without"
+                if idle
+                else "; remove one"
+            )
             raise StudyError(
-                f"{config.trial_id} ({config.optimizer}, lr {config.lr:g}) is asked for twice; remove one"
+                f"{config.trial_id} ({config.optimizer}, lr {config.lr:g}) is asked for twice{why}"
             )
         seen.add((member.comparison, config.trial_id))

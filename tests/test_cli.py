@@ -1,6 +1,7 @@
 """Commands in-process: every mistake is one line on stderr, exit 1 or 2, and nothing half-written."""
 
 import http.server
+import itertools
 import json
 import re
 import resource
@@ -52,9 +53,9 @@ def written(folder):
     ]
 
 
-def draw(path):
+def draw(path, level=0):
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("L", (8, 8)).save(path)
+    Image.new("L", (8, 8), level).save(path)
 
 
 def no_images(here):
@@ -112,6 +113,13 @@ def damaged_settings(here):
     return ["--mlflow", "bad.yaml"]
 
 
+def patients_in_train_and_test(here):
+    images = itertools.product(("train", "test"), ("A", "B"), range(4))
+    for level, (split, name, i) in enumerate(images):
+        draw(here / "data" / split / name / f"person{ord(name)}{i}_virus_{split}.png", level)
+    return []
+
+
 TRAIN = ["train-all", "--study", "small.yaml"]
 DATA, XRAYS = ["--data", "data"], ["--data", "xrays"]
 # name: (command, what sets it up and may add arguments, what the line says: the thing; the next step)
@@ -121,6 +129,7 @@ MISTAKES = {
     "no images": ([*TRAIN, *DATA], no_images, "data"),
     "one class only": ([*TRAIN, *DATA], one_class, r"one class only \(NORMAL\)"),
     "class with one patient": ([*TRAIN, *DATA], one_patient, "PNEUMONIA has 1 patient"),
+    "leaks": ([*TRAIN, *DATA], patients_in_train_and_test, "in test and in train.*--allow-leaks"),
     "no patient known": ([*TRAIN, *DATA], no_patients, "patient_rule.*--no-patients"),
     "several labels": (TRAIN, several_labels, "label"),
     "misspelt key": ([*TRAIN, *XRAYS], misspelt, "'epohcs'; did you mean epochs"),
@@ -189,6 +198,16 @@ MISTAKES = {
         [*TRAIN, *XRAYS, "--set", f"grid.seed={list(range(501))}"],
         None,
         "501 trials, more than 500.*--yes",
+    ),
+    "too many trials to pack": (
+        ["pack", *TRAIN[1:], *XRAYS, "--set", f"grid.seed={list(range(501))}"],
+        None,
+        "501 trials, more than 500.*--yes",
+    ),
+    "one logit to pack": (
+        ["pack", *TRAIN[1:], "--set", "output=sigmoid"],
+        three_classes,
+        "3 classes: use output: softmax",
     ),
     "layer string": (["layers", "C8-D-F-D"], None, r"position 2 \(D\).*8 x 224 x 224"),
     "compare before training": (["compare", "--by", "lr"], None, "nothing is trained.*train-all"),

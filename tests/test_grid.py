@@ -41,6 +41,14 @@ AXES = {
     "flip": [True, False],
     "zoom": [0.0, 0.2],
     "rotate": [0, 10],
+    "weight_decay": [0.0, 0.1],
+    "warmup_epochs": [0.0, 1.0],
+    "label_smoothing": [0.0, 0.1],
+    "class_weights": ["none", "balanced"],
+    "clip_norm": [1.0, 2.0],
+    "weights": ["none", "hub"],
+    "color": ["grey", "rgb"],
+    "output": ["softmax", "sigmoid"],
     "seed": [0, 1],
 }
 
@@ -205,3 +213,58 @@ def test_a_mistake_is_one_line(fields, said):
     with pytest.raises(StudyError, match=said) as caught:
         study(**({"backbones": ["resnet18"]} | fields))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"arms": {"a": {"lr": 0.5}, "b": {}}, "grid": {"lr": [0.1, 0.2]}}, "an arm and the grid"),
+        (
+            {"backbones": [{"backbone": "vgg11", "lr": 0.5}], "grid": {"lr": [0.1, 0.2]}},
+            "backbones and the grid both set lr",
+        ),
+        (
+            {"backbones": [{"backbone": "vgg11", "lr": 0.5}], "arms": {"a": {"lr": 0.1}}},
+            "arm 'a': an arm and backbones both set lr",
+        ),
+    ],
+)
+def test_a_field_that_two_places_set_is_refused(more, message):
+    with pytest.raises(StudyError, match=message):
+        study(**({"backbones": ["resnet18"]} | more))
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"backbones": [152]},
+        {"backbones": 5},
+        {"backbones": [None]},
+        {"backbones": [["resnet18"]]},
+        {"backbones": "resnet18"},
+        {"grid": {True: [1]}},
+        {"arms": {"a": {True: 1}}},
+        {True: 1},
+    ],
+)
+def test_nonsense_in_a_comparison_is_one_line(table):
+    with pytest.raises(StudyError) as error:
+        study(backbones=["resnet18"], comparisons={"c": table})
+    assert "\n" not in str(error.value)
+
+
+def test_an_axis_that_says_nothing_of_an_optimizer_is_named():
+    with pytest.raises(StudyError, match=r"asked for twice: the axis momentum says nothing of it"):
+        study(backbones=["resnet18"], grid={"optimizer": ["adam", "sgd"], "momentum": [0.9, 0.95]})
+
+
+def test_trials_that_comparisons_share_count_once():
+    rates = [i / 1000 for i in range(1, 252)]
+    shared = study(
+        backbones=["resnet18"],
+        comparisons={"a": {"grid": {"lr": rates}}, "b": {"grid": {"lr": rates}}},
+    )
+    assert num_trials(shared) == 502
+    check_size(shared, yes=False)
+    with pytest.raises(StudyError, match="753 trials, more than 500"):
+        check_size(shared.model_copy(update={"seeds": 3}), yes=False)

@@ -34,7 +34,7 @@ Stages = dict[str, tuple[str, ...]]
 
 _RESIDUAL: Stages = {f"layer{i}": (f"layer{i}",) for i in range(1, 5)}
 _STAGES: dict[str, Stages] = {
-    "resnet": {"stem": ("conv1", "bn1"), **_RESIDUAL},
+    "resnet": {"stem": ("conv1", "bn1", "maxpool"), **_RESIDUAL},
     "bottleneck": {"stem": ("stem",), **_RESIDUAL},
     "densenet": {
         "stem": ("features.conv0", "features.norm0"),
