@@ -30,7 +30,7 @@ class _Served:
 
 
 def _load_pyfunc(data_path: str) -> _Served:
-    """MLflow's way in. The model's own code was imported already, so own backbones may be too."""
+    """MLflow's way in. The model brings its code, that of own backbones as well, to be run."""
     return _Served(bundle.load(Path(data_path), own_code=True))
 
 

@@ -473,11 +473,11 @@ def test_importing_tracking_does_not_import_mlflow():
     assert done.stdout.strip() == "False"
 
 
-def _make_bundle(folder, seed=0, trial="resnet18-1"):
+def _make_bundle(folder, seed=0, trial="resnet18-1", backbone="resnet18"):
     member = Member(
         name=trial,
         family="resnet",
-        architecture=Architecture("resnet18", image_size=32),
+        architecture=Architecture(backbone, image_size=32),
         image_fit="squeeze",
         crop_fraction=1.0,
         mean=(0.4,),
@@ -585,13 +585,24 @@ table.to_json(target, orient="split", double_precision=15)
 """
 
 
-def test_ensemble_is_tested_registered_and_loads_where_pneumoray_is_not_installed(
-    journal, settings, client, tmp_path
+OWN_BACKBONE = """
+from torch import nn
+
+def small(num_classes, in_chans):
+    return nn.Sequential(nn.Conv2d(in_chans, 4, 3), nn.Flatten(), nn.Linear(3600, num_classes))
+"""
+
+
+def test_ensemble_is_tested_registered_and_loads_where_neither_package_nor_backbone_is_installed(
+    journal, settings, client, tmp_path, monkeypatch
 ):
+    (tmp_path / "mylab").mkdir()
+    (tmp_path / "mylab" / "mylab_nets.py").write_text(OWN_BACKBONE)
+    monkeypatch.syspath_prepend(str(tmp_path / "mylab"))
     journal.append("study", **STUDY)
     _begin(journal)
     _end(journal)
-    folder = _make_bundle(tmp_path / "bundle", trial="vote")
+    folder = _make_bundle(tmp_path / "bundle", trial="vote", backbone="mylab_nets:small")
     (tmp_path / "report.md").write_text("# report")
     journal.append("opening", ensemble="ensemble-1", number=2)
     journal.append(
@@ -634,7 +645,7 @@ def test_ensemble_is_tested_registered_and_loads_where_pneumoray_is_not_installe
         check=True,
     )
     found = pd.read_json(tmp_path / "out.json", orient="split", precise_float=True)
-    expected = bundle.load(folder).predict(pixels)
+    expected = bundle.load(folder, own_code=True).predict(pixels)
     assert found["predicted"].tolist() == expected["predicted"].tolist()
     probs = ["prob_NORMAL", "prob_PNEUMONIA"]
     np.testing.assert_allclose(found[probs], expected[probs], atol=1e-5)
@@ -643,3 +654,11 @@ def test_ensemble_is_tested_registered_and_loads_where_pneumoray_is_not_installe
 def test_passwords_are_not_shown():
     assert server.shown("http://user:secret@host:5000/a") == "http://host:5000/a"
     assert server.shown("sqlite:////a/b.db") == "sqlite:////a/b.db"
+
+
+def test_an_own_backbone_of_an_installed_package_is_required_not_copied():
+    from pneumoray.tracking import registry
+
+    sources, installed = registry._own_modules(["resnet18", "torchvision.models:resnet18"])
+    assert sources == []
+    assert installed == ["torchvision"]

@@ -1,8 +1,10 @@
 """A Bundle becomes a version of a registered model, with everything that it needs to run."""
 
+import importlib.util
 import re
 import shutil
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -125,16 +127,17 @@ def _logged_model(client: MlflowClient, entry: Entry, digest: str) -> LoggedMode
 
 
 def _save(path: Path, entry: Entry, model: LoggedModel) -> None:
-    """Write the MLflow model: the bundle, this package's code, and what to install."""
-    code = path.parent / "code" / _PACKAGE.name
-    shutil.copytree(_PACKAGE, code, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+    """Write the MLflow model: the bundle, this package's code and own backbones', what to install."""
     described: dict[str, Any] = artifact.read_json(entry.folder / "bundle.json")
+    backbones = [member["architecture"]["backbone"] for member in described["members"]]
+    modules, installed = _own_modules(backbones)
+    code = [_copied(source, path.parent / "code") for source in (_PACKAGE, *modules)]
     mlflow.pyfunc.save_model(
         path,
         loader_module="pneumoray.serving",
         data_path=str(entry.folder),
-        code_paths=[str(code)],
-        pip_requirements=[_pinned(name) for name in _REQUIREMENTS],
+        code_paths=[str(copy) for copy in code],
+        pip_requirements=[_pinned(name) for name in (*_REQUIREMENTS, *installed)],
         mlflow_model=Model(
             artifact_path=model.artifact_location,
             run_id=entry.run_id,
@@ -143,6 +146,33 @@ def _save(path: Path, entry: Entry, model: LoggedModel) -> None:
             metadata={"classes": described["classes"], "input": "image bytes or uint8 pixels"},
         ),
     )
+
+
+def _own_modules(backbones: Iterable[str]) -> tuple[list[Path], list[str]]:
+    """What 'module:function' backbones are imported from: files and folders, or installed packages."""
+    sources: dict[Path, None] = {}
+    installed: dict[str, None] = {}
+    for top in {backbone.split(":")[0].split(".")[0] for backbone in backbones if ":" in backbone}:
+        distributions = metadata.packages_distributions().get(top, [])
+        installed |= dict.fromkeys(distributions)
+        spec = importlib.util.find_spec(top)
+        if distributions or spec is None:
+            continue
+        places = [*(spec.submodule_search_locations or []), *([spec.origin] if spec.origin else [])]
+        if places:
+            sources[Path(places[0])] = None
+    return list(sources), list(installed)
+
+
+def _copied(source: Path, folder: Path) -> Path:
+    """A copy in `folder`, without what Python compiled."""
+    target = folder / source.name
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+    return target
 
 
 def _pinned(name: str) -> str:
