@@ -7,7 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo-workspace
 # the demo is the same everywhere: nothing of the caller's set-up reaches it
-CLEAN := env -u PNEUMORAY_WORKSPACE -u PNEUMORAY_DATA -u MLFLOW_TRACKING_URI -u RAY_ADDRESS
+CLEAN := env -u PNEUMORAY_WORKSPACE -u PNEUMORAY_DATA -u MLFLOW_TRACKING_URI -u RAY_ADDRESS \
+  -u RAY_AUTH_MODE -u RAY_AUTH_TOKEN -u RAY_AUTH_TOKEN_PATH
 
 .PHONY: install demo test test-all check clean
 

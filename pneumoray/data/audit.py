@@ -79,7 +79,8 @@ def _across_splits(images: pd.DataFrame, joined: pd.DataFrame) -> list[Finding]:
         why = f"{len(patients)} patients" if patients else "no patient, but identical images"
         message = (
             f"{len(shared)} groups are both in the test split and outside it ({why}), such as "
-            f"{min(shared)}: the test would flatter; move each to one side, or pass --allow-leaks"
+            f"{', '.join(sorted(shared)[:3])}: the test would flatter; move each to one side, or pass "
+            "--allow-leaks"
         )
         found.append(_finding("leak", "fix", message, rows))
     straddling = set(joined["group"][images["split"] == "train"])

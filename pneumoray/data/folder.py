@@ -84,6 +84,7 @@ def _list_folder(data: Path) -> tuple[Path, pd.DataFrame, list[Finding]]:
         inner = _children(folders[0])[0] if len(folders) == 1 and not loose else []
         if not inner or folders[0].name.lower() in SPLIT_NAMES:
             break
+        skipped["hidden"] += _count_hidden(data)
         data = folders[0]
     splits = [f for f in folders if f.name.lower() in SPLIT_NAMES and _children(f)[0]]
     class_folders: list[tuple[str, Path]] = []

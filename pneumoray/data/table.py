@@ -12,10 +12,13 @@ from pneumoray.errors import DataError, did_you_mean
 
 SPLIT_NAMES = {
     "train": "train",
+    "training": "train",
     "val": "val",
     "valid": "val",
     "validation": "val",
+    "dev": "val",
     "test": "test",
+    "testing": "test",
 }
 KNOWN_COLUMNS = ("path", "label", "patient", "split")
 
@@ -106,8 +109,9 @@ def _check_cells(csv: Path, table: pd.DataFrame) -> None:
             )
     labels = set(table["label"])
     for image_id, label in zip(table["id"], table["label"], strict=True):
-        parts = {part.strip() for part in re.split(r"[|;,]", label)}
-        if len(parts) > 1 and ("|" in label or ";" in label or parts <= labels):
+        parts = {part.strip() for part in re.split(r"[|;,/]", label)}
+        is_list = "|" in label or ";" in label or label.startswith(("[", "("))
+        if len(parts) > 1 and (is_list or parts <= labels):
             raise DataError(
                 f"{csv} gives {image_id} several labels ({label}); an image has one label here, "
                 "so name the one to learn"

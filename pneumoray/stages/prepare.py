@@ -146,8 +146,8 @@ def check_leaks(manifest: Manifest, allow_leaks: bool) -> bool:
         more = f" and {len(shared) - _NAMED} more" if len(shared) > _NAMED else ""
         raise DataError(
             f"{len(shared)} patients or copies are in test and in train: "
-            f"{', '.join(shared[:_NAMED])}{more}; 'pneumoray audit' lists them: move them to one "
-            "split, or mark every run with --allow-leaks"
+            f"{', '.join(shared[:_NAMED])}{more}; 'pneumoray audit --json' lists their images: "
+            "move them to one split, or mark every run with --allow-leaks"
         )
     return bool(shared)
 

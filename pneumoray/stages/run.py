@@ -98,7 +98,8 @@ class Run:
         """Write down how the attempt ended, and for each trial that it left open."""
         try:
             yield
-            self.journal.append("study_end", status="FINISHED")
+            all_failed = all(trial.id in self.failed for trial in self.trials)
+            self.journal.append("study_end", status="FAILED" if all_failed else "FINISHED")
         except BaseException as error:
             for trial in self.trials:
                 if trial.id in self._open:

@@ -45,8 +45,22 @@ def test_an_unpacked_kaggle_zip_is_read_once(kaggle, draw):
     ]
     assert "66 hidden files" in findings[0].message
     assert "chest_xray/ with 64 files" in findings[1].message
-    outer, _ = scan(kaggle.parent)  # the folder around it works as well
+    around = kaggle.parent / "__MACOSX" / "._chest_xray"
+    around.parent.mkdir()
+    around.write_bytes(b"x")
+    outer, findings = scan(kaggle.parent)  # the folder around it works as well
     assert outer.root == str(kaggle)
+    assert "67 hidden files" in findings[0].message
+
+
+def test_training_and_testing_are_splits(tmp_path, draw):
+    for split in ("Training", "Testing"):
+        for label in "ab":
+            draw(tmp_path / split / label / f"{split}.png")
+    manifest, findings = scan(tmp_path)
+    assert manifest.classes == ("a", "b")
+    assert set(manifest.images["split"]) == {"train", "test"}
+    assert findings == []
 
 
 @pytest.mark.parametrize("name", ["val", "valid", "Validation"])
@@ -156,6 +170,8 @@ def test_a_table_brings_labels_patients_splits_and_its_own_columns(tmp_path, dra
         ("path,label\n1.png,a\n1.png,b\n", r"1.png several labels \(a, b\)"),
         ("path,label\n1.png,a|b\n2.png,b\n", r"1.png several labels \(a\|b\)"),
         ('path,label\n1.png,"a,b"\n2.png,b\n3.png,a\n', "several labels"),
+        ("path,label\n1.png,a/b\n2.png,b\n3.png,a\n", "several labels"),
+        ("path,label\n1.png,\"['a', 'b']\"\n2.png,c\n", "several labels"),
         ("path,label,split\n1.png,a,trian\n2.png,b,val\n", "did you mean train"),
         ("path,label\nx.png,a\ny.png,b\n", "none of the 2 images"),
         ("path,label,age\n1.png,a,3\n1.png,a,4\n2.png,b,4\n", "several different rows"),

@@ -1,8 +1,8 @@
-"""Who stays in the race, from states of trials that were never trained."""
+"""Who stays in the race and how an attempt ends, from trials that were never trained."""
 
 import pytest
 
-from pneumoray import checkpoint
+from pneumoray import checkpoint, journal
 from pneumoray.grid import configurations
 from pneumoray.stages.prepare import Prepared, settings_of
 from pneumoray.stages.run import Run
@@ -66,3 +66,16 @@ def test_a_configuration_with_a_failed_seed_does_not_win_by_luck(survivors):
     scores = {("resnet18", 0.1, 0): 0.99, ("resnet18", 0.1, 1): 0.5}
     sound = {("resnet18", 0.2, 0): 0.8, ("resnet18", 0.2, 1): 0.8}
     assert survivors(scores | sound, failed={("resnet18", 0.1, 1)}) == sound.keys()
+
+
+@pytest.mark.parametrize(
+    ("num_failed", "status"), [(0, "FINISHED"), (1, "FINISHED"), (2, "FAILED")]
+)
+def test_an_attempt_of_which_every_trial_failed_has_failed(num_failed, status, pack, tmp_path):
+    study = parse({"name": "x", "race": "full", "backbones": ["resnet18", "vgg11"]})
+    configs = configurations(study)
+    folder = StudyFolder(tmp_path)
+    run = Run(study, configs, Prepared({settings_of(configs[0]): pack}, []), folder, print)
+    with run.closing():
+        run.failed = {trial.id: "why" for trial in run.trials[:num_failed]}
+    assert journal.latest(folder.journal, "study_end", "type")["study_end"]["status"] == status
