@@ -1,12 +1,16 @@
 """The main job: a study is trained and voted once; the tests look at what came out."""
 
+import io
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
+from click.testing import CliRunner
 
 import pneumoray
 from pneumoray import checkpoint
+from pneumoray.cli import main
 from pneumoray.predictions import Predictions
 
 CHAMPION = "pneumoray-tiny-resnet@champion"
@@ -36,7 +40,8 @@ def trained(make_job):
     """A job whose study is trained and voted; tests look at it, none changes what is looked at."""
     job = make_job()
     job.train()
-    job.report = json.loads(job.run("ensemble", "--top", "3", "--json")[0])
+    out, job.said = job.run("ensemble", "--top", "3", "--json")
+    job.report = json.loads(out)
     job.rows = job.leaderboard()
     return job
 
@@ -91,6 +96,10 @@ def test_the_report_has_vote_and_members_at_both_thresholds(trained):
             assert low <= scores["auroc"] <= high
 
 
+def test_a_vote_of_fewer_families_than_asked_says_so(trained):
+    assert "asked for 3 families, and only 2 are trained: voting what there is" in trained.said
+
+
 def test_the_vote_is_the_mean_of_its_members(trained):
     """Against an independent reading of the bundles: each member alone, on the test files."""
     folder = trained.study / "ensembles" / trained.report["ensemble"]
@@ -119,9 +128,8 @@ def test_evaluate_finds_again_what_the_report_says(trained):
     assert found["test_openings"] > trained.report["test_openings"]  # it is counted as well
 
 
-def test_the_same_request_prints_the_stored_report_and_another_is_counted(trained):
-    again = json.loads(trained.run("ensemble", "--top", "3", "--json")[0])
-    assert again == trained.report
+def test_the_same_request_gives_the_stored_report_and_another_is_counted(trained):
+    assert pneumoray.ensemble(top=3, workspace=trained.workspace) == trained.report
     openings = trained.workspace / "openings.jsonl"
     before = len(openings.read_text().splitlines())
     other = json.loads(trained.run("ensemble", "--families", "resnet", "--json")[0])
@@ -135,6 +143,32 @@ def test_a_second_run_trains_nothing(trained):
     assert "race" not in err
     assert "resnet10t" in out
     assert (trained.study / "journal.jsonl").read_bytes() == before
+    study = str(trained.folder / "tiny.yaml")
+    rows = pneumoray.train_all(study, trained.data, workspace=trained.workspace)
+    assert {row.trial for row in rows} == {row["trial"] for row in trained.rows}
+    assert (trained.study / "journal.jsonl").read_bytes() == before
+
+
+def test_tables_for_programs_for_a_thesis_and_for_a_page(trained):
+    def printed(*words):
+        done = CliRunner().invoke(main, [*words, "--workspace", str(trained.workspace)])
+        assert done.exit_code == 0, done.stderr
+        return done.stdout
+
+    board = pd.read_csv(io.StringIO(printed("leaderboard", "--csv", "--study", "tiny")))
+    assert board["val_auroc"].tolist() == pytest.approx(
+        [row["val_auroc"] for row in trained.rows], abs=1e-5
+    )
+    latex = printed("leaderboard", "--latex")
+    assert latex.count("\\\\") == len(trained.rows) + 1
+    assert "resnet10t" in latex
+    compared = pd.read_csv(io.StringIO(printed("compare", "--by", "lr", "--csv")))
+    assert sorted(compared["lr"]) == [1e-4, 1e-3]
+    page = trained.folder / "pages" / "lr.html"
+    markdown = printed("compare", "--by", "lr", "--markdown", "--output", str(page))
+    assert len(markdown.splitlines()) == 2 + 2
+    assert "<html" in page.read_text()
+    assert "Study tiny by lr" in printed("compare", "--by", "lr")
 
 
 def test_mlflow_has_every_run_with_its_end_and_its_metrics(in_mlflow):

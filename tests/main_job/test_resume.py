@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import safetensors.torch
+import torch
 
 from pneumoray import artifact, checkpoint, journal
 from pneumoray.config import Config
@@ -103,10 +104,20 @@ def test_more_epochs_go_on_where_fewer_ended(resumed):
     assert epochs == {"trained": 4, "cut": 1, "failed": 0}
 
 
-@pytest.mark.slow
-def test_two_workers_of_a_final_share_each_batch(make_job):
+def test_two_workers_of_a_final_share_each_batch(make_job, tmp_path):
+    """The mean of their gradients is that of the whole batch: the weights are those of one worker."""
     job = make_job()
-    small = ("--set", "backbones=[resnet10t]", "--set", "grid={}", "--set", "epochs=2")
-    job.train(*small, "--workers", "2")
+    network = "[{backbone: C4-P-C8-P-F-D8-D, grid: {optimizer: [sgd], lr: [0.05]}}]"
+    job.train("--workers", "2", "--set", f"backbones={network}", "--set", "race=full")
     (row,) = job.leaderboard()
-    assert (row["outcome"], row["epochs"], row["stage"]) == ("trained", 2, "final")
+    assert (row["outcome"], row["epochs"], row["stage"]) == ("trained", 3, "final")
+    folder, alone = job.study / "trials" / row["trial"], tmp_path / "alone"
+    config = Config(**artifact.read_json(folder / "config.json"))
+    assert config.workers == 2
+    (begun,) = journal.latest(job.study / "journal.jsonl", "trial", "trial").values()
+    assert len(list(train(config, open_pack(Path(begun["pack"])), alone))) == 3
+    mine, theirs = (
+        safetensors.torch.load_file(checkpoint.best_weights(one)) for one in (folder, alone)
+    )
+    for name in theirs:
+        torch.testing.assert_close(mine[name], theirs[name], rtol=1e-3, atol=1e-4)

@@ -7,11 +7,10 @@ from html.parser import HTMLParser
 import mlflow
 import pytest
 
+import pneumoray
 from pneumoray import study_file, tracking
 from pneumoray.comparing.leaderboard import table, to_csv
 from pneumoray.grid import configurations
-from pneumoray.stages.board import leaderboard
-from pneumoray.stages.compare import compare
 from pneumoray.stages.prepare import settings_of
 
 SMALLEST = ["max_images=72", "seeds=1", "epochs=1", "race=full"]
@@ -26,7 +25,7 @@ STUDIES: dict[str, tuple[list[str], dict[str, int]]] = {
         {"backbone": 2, "batch_size": 4, "schedule": 3, "class_weights": 2},
     ),
     "transfer-head": (["image_size=32"], {"backbone,lr": 9}),
-    "layer-order": (["image_size=16"], {"arm": 5, "lr": 4}),
+    "layer-order": (["image_size=16", "seeds=2"], {"arm": 5, "lr": 4}),
     "landmarks": (
         ["comparisons.network.image_size=32", "comparisons.size.grid.image_size=[48, 32, 24]"],
         {"image_size": 3, "arm": 2},
@@ -61,20 +60,27 @@ def test_a_study_runs_and_its_comparisons_are_drawn(make_job, name):
 
     configs = configurations(study_file.read(name, sets, small=True))
     asked = {config.trial_id for config in configs}
+    seeds = len({config.seed for config in configs})
     packs = list(job.workspace.glob("packs/*/pack.json"))
     assert len(packs) == len({settings_of(config) for config in configs})  # each is made once
-    board = leaderboard(workspace=job.workspace)
+    board = pneumoray.leaderboard(workspace=job.workspace)
     rows = [row for standing in board.standings for row in standing.rows]
     assert board.study == f"{name}-small"
     assert {row.trial for row in rows} == asked
     assert all(row.outcome == "trained" and row.epochs in (1, 2) for row in rows), out
     assert all(row.run_id and row.state.parameters_total for row in rows)
     lines = list(csv.DictReader(io.StringIO(to_csv(table(board.standings)))))
-    assert len(lines) == len(asked)
+    assert len(lines) * seeds == len(asked)
+    assert all((one["val_auroc_sd"] != "") == (seeds > 1) for one in lines)
 
+    pages: set[str] = set()
     for axes, num_values in comparisons.items():
-        made = compare(None, axes.split(","), workspace=job.workspace)
+        made = pneumoray.compare(None, axes.split(","), workspace=job.workspace)
         assert len(made.comparison.values) == num_values
+        if seeds > 1:
+            assert all(value.num_trials == seeds for value in made.comparison.values)
+            assert f"± is the standard deviation over {seeds} seeds each" in made.comparison.notes
+        pages.add(f"comparisons/{made.page.name}")
         sources = Sources()
         sources.feed(made.page.read_text())
         assert len(sources.found) >= 3
@@ -85,5 +91,5 @@ def test_a_study_runs_and_its_comparisons_are_drawn(make_job, name):
     runs = client.search_runs([experiment.experiment_id])
     (parent,) = [run for run in runs if run.data.tags.get("kind") == "study"]
     logged = {file.path for file in client.list_artifacts(parent.info.run_id, "comparisons")}
-    pages = {f"comparisons/by-{axes.replace(',', '-')}.html" for axes in comparisons}
     assert logged == pages
+    assert len(pages) == len(comparisons)

@@ -138,12 +138,16 @@ def test_with_the_backbone_frozen_the_head_alone_is_trained(backbone, fields, he
     assert count_parameters(model) == (total, head_parameters)
 
 
-def test_layer2_of_resnet50_freezes_what_comes_before_too():
-    model = on_paper("resnet50")
-    freeze.freeze(model, "resnet50", "layer2")
+@pytest.mark.parametrize(
+    ("backbone", "more"),
+    [("resnet50", set()), ("resnetrs50", {"maxpool"})],  # with a convolution
+)
+def test_layer2_of_a_resnet_freezes_what_comes_before_too(backbone, more):
+    model = on_paper(backbone)
+    freeze.freeze(model, backbone, "layer2")
     live = {name.split(".")[0] for name, p in model.named_parameters() if p.requires_grad}
     frozen = {name.split(".")[0] for name, p in model.named_parameters() if not p.requires_grad}
-    assert frozen == {"conv1", "bn1", "layer1", "layer2"}
+    assert frozen == {"conv1", "bn1", "layer1", "layer2"} | more
     assert live == {"layer3", "layer4", "fc"}
 
 

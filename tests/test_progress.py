@@ -1,0 +1,97 @@
+"""What people see while a study trains, from events that were made up."""
+
+import pytest
+from rich.console import Console
+
+from pneumoray import progress
+
+STAGE = {
+    "type": "stage",
+    "stage": "race",
+    "slots": 2,
+    "trials": [
+        {"trial": f"resnet18-{i}", "backbone": "resnet18", "epoch": 0, "until": 4} for i in range(3)
+    ],
+}
+
+
+def epoch(trial, number, val_auroc):
+    record = {
+        "epoch": number,
+        "seconds": 60.0,
+        "train_loss": 0.5,
+        "val_loss": 0.4,
+        "val_auroc": val_auroc,
+        "images_per_second": 123.4,
+    }
+    return {"type": "epoch", "trial": trial, "stage": "race", "record": record}
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """Makes a Progress that writes into a console of 100 columns: (progress, what it wrote)."""
+
+    def make(is_terminal):
+        console = Console(
+            width=100, force_terminal=is_terminal, color_system=None, record=True, quiet=False
+        )
+        monkeypatch.setattr(progress, "err", console)
+        return progress.Progress(), lambda: console.export_text(clear=False)
+
+    return make
+
+
+def test_plain_lines_say_what_runs_the_best_so_far_and_the_time_left(shown):
+    told, written = shown(False)
+    with told:
+        told(STAGE)
+        told({"type": "start", "trial": "resnet18-0"})
+        told(epoch("resnet18-0", 1, 0.9))
+        told(epoch("resnet18-1", 1, 0.8))
+    lines = " ".join(written().split())
+    assert "race: 3 trials to epoch 4, 2 side by side" in lines
+    assert "race resnet18-0 epoch 1/4 val AUROC 0.9000 loss 0.400 123 images/s best 0.9000" in lines
+    # ten of twelve epochs are left, a minute each, two at a time
+    assert lines.endswith("best 0.9000 (resnet18-0) 5 min left in the race")
+
+
+def test_the_table_has_a_row_for_each_trial_that_runs(shown):
+    told, _ = shown(True)
+    console = Console(width=100, color_system=None)
+    told(STAGE)
+    told({"type": "start", "trial": "resnet18-0"})
+    told({"type": "start", "trial": "resnet18-1"})
+    told(epoch("resnet18-0", 1, 0.9))
+    with console.capture() as captured:
+        console.print(told._table())
+    lines = captured.get().splitlines()
+    assert [line.split()[:2] for line in lines[1:3]] == [
+        ["resnet18-0", "1/4"],
+        ["resnet18-1", "0/4"],
+    ]
+    assert "best val AUROC 0.9000 (resnet18-0)" in lines[3]
+    assert lines[4].startswith("race: 1 waiting · 6 min left")  # eleven epochs
+    told({"type": "done", "trial": "resnet18-0"})
+    told(
+        {
+            "type": "failed",
+            "trial": "resnet18-1",
+            "stage": "race",
+            "reason": "why",
+            "diverged": False,
+        }
+    )
+    assert told.running == {}
+
+
+def test_what_could_not_be_sent_and_what_was_found_is_told(shown):
+    told, written = shown(False)
+    told({"type": "unsent", "records": 3, "reason": "no answer"})
+    told({"type": "finding", "severity": "handled", "message": "left out"})
+    told({"type": "finding", "severity": "note", "message": "hush"})
+    told({"type": "pack", "done": 10, "total": 10})
+    lines = " ".join(written().split())
+    assert "3 records wait in the journal for MLflow (no answer)" in lines
+    assert "handled: left out" in lines
+    assert "hush" not in lines
+    assert "read 10 of 10 images" in lines
