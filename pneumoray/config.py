@@ -3,15 +3,16 @@
 import re
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar, get_args
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
 import pydantic
 
 from pneumoray import artifact
 from pneumoray.errors import StudyError, did_you_mean
 from pneumoray.models import names
-from pneumoray.models.architecture import Architecture
+from pneumoray.models.architecture import MOST_WIDE, Architecture
 
+Width = Annotated[int, pydantic.Field(ge=1, le=MOST_WIDE)]
 Model = TypeVar("Model", bound=pydantic.BaseModel)
 
 
@@ -26,11 +27,11 @@ class Settings(Frozen):
     freeze: str = "none"  # none | backbone | up to and including a stage of the family
     # The network. A layer string takes the six from `filters` on, any other backbone `head`, `hidden`.
     head: Literal["linear", "flatten", "vgg"] = "linear"
-    hidden: tuple[pydantic.PositiveInt, ...] = ()  # dense layers before the last one
+    hidden: tuple[Width, ...] = ()  # dense layers before the last one
     dropout: float = pydantic.Field(0.0, ge=0, lt=1)
     output: Literal["softmax", "sigmoid"] = "softmax"  # sigmoid: one logit for two classes
-    filters: tuple[pydantic.PositiveInt, ...] = pydantic.Field((64, 128), min_length=1)
-    units: int = pydantic.Field(128, ge=1)
+    filters: tuple[Width, ...] = pydantic.Field((64, 128), min_length=1)
+    units: Width = 128
     kernel_size: int = pydantic.Field(3, ge=1, le=31)
     padding: Literal["same", "valid"] = "same"
     activation: Literal["relu", "leaky_relu", "elu", "gelu", "silu", "tanh"] = "relu"

@@ -23,15 +23,18 @@ class Member:
     comparison: str
     arm: str
     arm_fields: frozenset[str]
+    axes: frozenset[str]  # of more than one value
     config: Config
 
 
 def check_size(study: Study, yes: bool) -> None:
     """Raise StudyError for a study of more than MOST_TRIALS, unless `yes`."""
+    if yes:
+        return
     count = num_trials(study)
     if MOST_TRIALS < count <= _MOST_MADE:
         count = len(configurations(study))  # comparisons may share some
-    if count > MOST_TRIALS and not yes:
+    if count > MOST_TRIALS:
         raise StudyError(
             f"study {study.name} asks for {count:,} trials, more than {MOST_TRIALS}: shorten its axes, "
             "or say --yes"
@@ -56,8 +59,8 @@ def members(study: Study) -> list[Member]:
     """
     base = study.model_dump(include=set(Settings.model_fields))
     found: list[Member] = []
-    products = list(_products(study))
-    for product in products:
+    for product in _products(study):
+        axes = frozenset(axis for axis, values in product.axes.items() if len(values) > 1)
         if study.seeds > 1 and "seed" in product.axes:
             raise StudyError("grid has the axis seed, and seeds repeats each: choose one of them")
         for point in itertools.product(*product.axes.values()):
@@ -70,9 +73,11 @@ def members(study: Study) -> list[Member]:
                 )
             for seed in range(first.seed, first.seed + study.seeds):
                 config = first.model_copy(update={"seed": seed})
-                found.append(Member(product.comparison, product.arm, product.arm_fields, config))
+                found.append(
+                    Member(product.comparison, product.arm, product.arm_fields, axes, config)
+                )
     found = _with_epochs_apart(found)
-    _check_once(found, {axis for product in products for axis in product.axes})
+    _check_once(found)
     return found
 
 
@@ -130,12 +135,14 @@ def _check_backbones(entries: Any) -> None:
 
 
 def _check_said_once(product: _Product, entry: Table) -> None:
-    """Refuse a field that an arm, a backbone's entry and an axis would set to different values."""
-    sets = {"an arm": product.arm_fields, "backbones": set(entry), "the grid": set(product.axes)}
-    for (one, these), (other, those) in itertools.combinations(sets.items(), 2):
-        if both := sorted(these & those):
+    """Refuse a field that an arm sets, and an axis or a backbone's entry too: one would not count.
+
+    An axis wins over an entry, and that over the study.
+    """
+    for place, fields in {"the grid": set(product.axes), "backbones": set(entry)}.items():
+        if both := sorted(product.arm_fields & fields):
             raise StudyError(
-                f"{product.where}{one} and {other} both set {', '.join(both)}: keep one of them"
+                f"{product.where}the arm and {place} both set {', '.join(both)}: keep one of them"
             )
 
 
@@ -221,12 +228,12 @@ def _with_epochs_apart(found: list[Member]) -> list[Member]:
     ]
 
 
-def _check_once(found: Sequence[Member], axes: set[str]) -> None:
+def _check_once(found: Sequence[Member]) -> None:
     seen: set[tuple[str, str]] = set()
     for member in found:
         config = member.config
         if (member.comparison, config.trial_id) in seen:
-            idle = ", ".join(sorted(config.unused & axes))
+            idle = ", ".join(sorted(config.unused & member.axes))
             why = (
                 f": the axis {idle} says nothing of it, give it a grid without"
                 if idle

@@ -3,7 +3,7 @@
 import itertools
 import re
 from collections.abc import Sequence
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import pydantic
 
@@ -13,6 +13,7 @@ from pneumoray.errors import StudyError
 
 GridAxes = dict[str, list[Any]]
 Table = dict[str, Any]
+Name = Annotated[str, pydantic.Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
 
 
 class Race(Frozen):
@@ -35,7 +36,7 @@ class Study(Settings):
     after the other: tables of the same three, beside settings of their own.
     """
 
-    name: str = pydantic.Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    name: Name
     description: str = ""
     data: str | None = None
     images: str | None = None
@@ -47,7 +48,7 @@ class Study(Settings):
     backbones: list[str | Table] = pydantic.Field(default_factory=list)
     arms: dict[str, Table] = pydantic.Field(default_factory=dict)
     grid: GridAxes | list[GridAxes] = pydantic.Field(default_factory=dict)
-    comparisons: dict[str, Table] = pydantic.Field(default_factory=dict)
+    comparisons: dict[Name, Table] = pydantic.Field(default_factory=dict)
     seeds: int = pydantic.Field(1, ge=1)  # repeats of each configuration
     race: Race | Literal["full"] = Race()
 

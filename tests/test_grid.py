@@ -218,18 +218,17 @@ def test_a_mistake_is_one_line(fields, said):
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ({"arms": {"a": {"lr": 0.5}, "b": {}}, "grid": {"lr": [0.1, 0.2]}}, "an arm and the grid"),
         (
-            {"backbones": [{"backbone": "vgg11", "lr": 0.5}], "grid": {"lr": [0.1, 0.2]}},
-            "backbones and the grid both set lr",
+            {"arms": {"a": {"lr": 0.5}, "b": {}}, "grid": {"lr": [0.1, 0.2]}},
+            "arm 'a': the arm and the grid",
         ),
         (
             {"backbones": [{"backbone": "vgg11", "lr": 0.5}], "arms": {"a": {"lr": 0.1}}},
-            "arm 'a': an arm and backbones both set lr",
+            "arm 'a': the arm and backbones both set lr",
         ),
     ],
 )
-def test_a_field_that_two_places_set_is_refused(more, message):
+def test_a_field_that_an_arm_and_another_place_set_is_refused(more, message):
     with pytest.raises(StudyError, match=message):
         study(**({"backbones": ["resnet18"]} | more))
 

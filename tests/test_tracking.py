@@ -18,7 +18,7 @@ import torch
 
 from pneumoray import bundle, tracking
 from pneumoray.bundle import Bundle, Member
-from pneumoray.errors import TrackingError
+from pneumoray.errors import TrackingError, WorkspaceError
 from pneumoray.journal import Journal
 from pneumoray.models import zoo
 from pneumoray.models.architecture import Architecture
@@ -660,5 +660,24 @@ def test_an_own_backbone_of_an_installed_package_is_required_not_copied():
     from pneumoray.tracking import registry
 
     sources, installed = registry._own_modules(["resnet18", "torchvision.models:resnet18"])
-    assert sources == []
-    assert installed == ["torchvision"]
+    assert (sources, installed) == ([], [])  # torchvision is required in any case
+    assert registry._own_modules(["sklearn.linear_model:x"]) == ([], ["scikit-learn"])
+
+
+def test_the_code_of_an_own_backbone_is_copied_without_the_data_beside_it(tmp_path, monkeypatch):
+    from pneumoray.tracking import registry
+
+    lab = tmp_path / "lab" / "mylab2"
+    for name in ("__init__.py", "sub/__init__.py", "sub/nets.py", "xrays/1.jpeg", ".git/config"):
+        (lab / name).parent.mkdir(parents=True, exist_ok=True)
+        (lab / name).write_text("")
+    (tmp_path / "lab" / "single_net.py").write_text("")
+    monkeypatch.syspath_prepend(str(tmp_path / "lab"))
+    backbones = ["mylab2.sub.nets:a", "mylab2.sub:b", "mylab2:c", "single_net:d", "resnet18"]
+    sources, installed = registry._own_modules(backbones)
+    assert (sources, installed) == ([lab, tmp_path / "lab" / "single_net.py"], [])
+    copied = registry._copied(lab, tmp_path / "code")
+    found = {path.relative_to(copied).as_posix() for path in copied.rglob("*") if path.is_file()}
+    assert found == {"__init__.py", "sub/__init__.py", "sub/nets.py"}
+    with pytest.raises(WorkspaceError, match="'nowhere_net' is not found"):
+        registry._own_modules(["nowhere_net:a"])

@@ -258,33 +258,33 @@ def _same(counts: Iterable[int]) -> int | None:
 def _about_trials(values: Sequence[Value], points: Sequence[Point]) -> list[str]:
     """What the deviations are over, and whether the values have equally many trials."""
     counts = {value.label: value.num_trials for value in values}
-    if len(set(counts.values())) > 1:
-        usual = Counter(counts.values()).most_common(1)[0][0]
-        fewer = [f"{count} for {label}" for label, count in counts.items() if count != usual]
-        trials = "one trial" if usual == 1 else f"{usual} trials"
-        return [f"± is the standard deviation over {trials} each, but {some_of(fewer)}"]
-    each = values[0].num_trials
-    if each == 1:
+    usual = Counter(counts.values()).most_common(1)[0][0]
+    if set(counts.values()) == {1}:
         return ["one trial each: the spread between seeds is not known"]
-    if len({(point.cell, point.row.config.config_id) for point in points}) == len(values):
-        return [f"± is the standard deviation over {each} seeds each"]
-    return [
-        f"± is the standard deviation over {each} trials each, so it holds the differences between "
-        "their other settings"
-    ]
+    are_seeds = len({(p.cell, p.row.config.config_id) for p in points}) == len(values)
+    what = ("seed" if are_seeds else "trial") + "s" * (usual > 1)
+    said = f"± is the standard deviation over {usual} {what} each"
+    others = [f"{count} for {label}" for label, count in counts.items() if count != usual]
+    if others:
+        said += f", but {some_of(others)}"
+    if not are_seeds:
+        said += "; it holds the differences between their other settings"
+    return [said]
 
 
 def _about_pixels(points: Sequence[Point]) -> list[str]:
-    """A word where `normalize: auto` gives some trials other pixels than others."""
-    sources = {
-        (c.weights != "none") and (c.weights, c.backbone)
-        for c in (point.row.config for point in points)
-        if c.normalize == "auto"
-    }
-    if len(sources) < 2:
+    """A word where `normalize: auto` may give one value of the axis other pixels than another."""
+    sources: dict[Cell, set[tuple[str, str] | None]] = defaultdict(set)
+    for point in points:
+        config = point.row.config
+        if config.normalize == "auto":
+            is_pretrained = config.weights != "none"
+            sources[point.cell].add((config.weights, config.backbone) if is_pretrained else None)
+    if len({frozenset(of) for of in sources.values()}) < 2:
         return []
     return [
-        "normalize auto: each network sees pixels as its weights were trained, so these differ as well"
+        "normalize auto: pretrained networks see pixels as their weights were trained with, others by "
+        "the training images"
     ]
 
 

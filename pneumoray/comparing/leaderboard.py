@@ -155,8 +155,8 @@ def table(found: Sequence[Standing]) -> pd.DataFrame:
 def to_json(found: Sequence[Standing]) -> list[dict[str, Any]]:
     """Every trial as plain JSON, the best configuration's first, its seeds one after the other.
 
-    `val_auroc` is the trial's own; `mean` and `sd` are its configuration's, over `seeds_scored` of
-    its `seeds`. `varying` holds the settings that were compared.
+    `val_auroc` is the trial's own; `val_auroc_mean` and `val_auroc_sd` are its configuration's, over
+    `seeds_scored` of its `seeds`. `varying` holds the settings that were compared.
     """
     fields = varying(standing.config for standing in found)
     return [_as_json(row, standing, fields) for standing in found for row in standing.rows]
@@ -174,12 +174,12 @@ def _as_json(row: "TrialRow", standing: Standing, fields: Sequence[str]) -> dict
         "outcome": row.outcome,
         "val_auroc": best.val_auroc if best else None,
         "val_accuracy": best.val_accuracy if best else None,
-        "val_loss": best.val_loss if best else None,
+        "val_loss": best.val_loss if best and math.isfinite(best.val_loss) else None,
         "best_epoch": best.epoch if best else None,
         "epochs": row.epochs,
         "time_seconds": round(row.time_seconds, 3),
         "images_per_second": round(statistics.median(speeds), 1) if speeds else None,
-        "parameters_total": row.state.parameters_total or None,
+        "parameters_total": row.state.parameters_total if speeds else None,
         "parameters_trainable": row.state.parameters_trainable if speeds else None,
         "run_id": row.run_id,
         "optimizer": row.config.optimizer,
@@ -187,8 +187,8 @@ def _as_json(row: "TrialRow", standing: Standing, fields: Sequence[str]) -> dict
         "seed": row.config.seed,
         "reason": row.reason,
         "config_id": standing.config.config_id,
-        "mean": standing.mean,
-        "sd": standing.spread,
+        "val_auroc_mean": standing.mean,
+        "val_auroc_sd": standing.spread,
         "seeds": len(standing.rows),
         "seeds_scored": len(standing.scored),
         "varying": {field: plain(setting(row.config, field)) for field in fields},

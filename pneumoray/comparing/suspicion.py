@@ -12,6 +12,17 @@ if TYPE_CHECKING:
 _TOO_GOOD = 0.995  # accuracy, in training and in validation
 _WIDE_GAP = 0.10  # of accuracy, between training and validation
 _MOST_LINES = 3
+# Kinds of finding: what makes validation easier than it should be, or too small to tell.
+_EXPLAINING = (
+    "duplicate",
+    "same-pixels",
+    "conflicting-labels",
+    "leak",
+    "group-across-splits",
+    "no-patients",
+    "unknown-patient",
+    "small-validation",
+)
 
 
 def suspicions(rows: Iterable["TrialRow"]) -> list[str]:
@@ -55,14 +66,9 @@ def _doubt(row: "TrialRow") -> tuple[float, str] | None:
 
 
 def explaining(findings: Iterable["Finding"]) -> list[str]:
-    """What the audit noticed that may explain a doubt: what it mended, and unknown patients."""
-    return [
-        one.message
-        for one in findings
-        if one.severity != "note" or one.kind in ("unknown-patient", "no-patients")
-    ] or [
-        "nothing that would explain it: no two images of the same bytes or pixels, no patient twice"
-    ]
+    """What the audit noticed that may explain a doubt."""
+    found = [one.message for one in findings if one.kind in _EXPLAINING]
+    return found or ["nothing that would explain it, as copies or a patient on both sides would"]
 
 
 def _lower_accuracy(record: "EpochRecord") -> float:

@@ -110,8 +110,8 @@ def _check_cells(csv: Path, table: pd.DataFrame) -> None:
     labels = set(table["label"])
     for image_id, label in zip(table["id"], table["label"], strict=True):
         parts = {part.strip() for part in re.split(r"[|;,/]", label)}
-        is_list = "|" in label or ";" in label or label.startswith(("[", "("))
-        if len(parts) > 1 and (is_list or parts <= labels):
+        is_list = len(parts) > 1 and ("|" in label or ";" in label or parts <= labels)
+        if is_list or re.fullmatch(r"\[\s*['\"].*\]", label):  # as Python and NumPy print one
             raise DataError(
                 f"{csv} gives {image_id} several labels ({label}); an image has one label here, "
                 "so name the one to learn"

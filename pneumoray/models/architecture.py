@@ -10,6 +10,8 @@ Head = Literal["linear", "flatten", "vgg"]
 Output = Literal["softmax", "sigmoid"]
 Padding = Literal["same", "valid"]
 
+MOST_WIDE = 65_536  # units or filters of one layer; more is a slip of the keyboard
+
 
 @dataclass(frozen=True)
 class Architecture:

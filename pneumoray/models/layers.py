@@ -15,13 +15,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pneumoray.errors import StudyError
-from pneumoray.models.architecture import Architecture
+from pneumoray.models.architecture import MOST_WIDE, Architecture
 
 Kind = Literal["convolution", "pooling", "flatten", "dense"]
 Shape = tuple[int, ...]  # of one image: (channels, height, width), and (features,) from F on
 
 KINDS: dict[str, Kind] = {"C": "convolution", "P": "pooling", "F": "flatten", "D": "dense"}
-MOST_WIDE = 65_536  # units or filters of one layer; more is a slip of the keyboard
 _TOKEN = re.compile(r"([CD])(\d*)|([PF])")
 
 

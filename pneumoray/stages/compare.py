@@ -1,6 +1,5 @@
 """compare: an axis of a study against the score, as a table and a page of pictures."""
 
-import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -70,7 +69,7 @@ def compare(
     compared = comparison.compare(meant, by, arms)
     compared = replace(compared, notes=(*compared.notes, _about_validation(folder)))
     axis = " x ".join(map(with_unit, compared.by))
-    file_name = re.sub(r"[^\w.-]+", "-", "-".join(filter(None, [name, "by", *by])))
+    file_name = "-".join(filter(None, [name, "by", *by]))
     target = folder.path / "comparisons" / f"{file_name}.html"
     made = Made(folder.name, name, compared, target)
     html = page.render(

@@ -3,6 +3,7 @@
 import importlib.util
 import re
 import shutil
+import site
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -34,6 +35,9 @@ _REQUIREMENTS = (
     "pillow",
     "filelock",
 )
+
+
+_CODE = (".py", ".yaml", ".html")  # what a package's code consists of
 
 
 @dataclass(frozen=True)
@@ -149,30 +153,47 @@ def _save(path: Path, entry: Entry, model: LoggedModel) -> None:
 
 
 def _own_modules(backbones: Iterable[str]) -> tuple[list[Path], list[str]]:
-    """What 'module:function' backbones are imported from: files and folders, or installed packages."""
+    """What 'module:function' backbones are imported from: files and folders, or installed packages.
+
+    Raises WorkspaceError for a module that can't be found, as a model without it could not be loaded.
+    """
     sources: dict[Path, None] = {}
-    installed: dict[str, None] = {}
-    for top in {backbone.split(":")[0].split(".")[0] for backbone in backbones if ":" in backbone}:
-        distributions = metadata.packages_distributions().get(top, [])
-        installed |= dict.fromkeys(distributions)
-        spec = importlib.util.find_spec(top)
-        if distributions or spec is None:
-            continue
-        places = [*(spec.submodule_search_locations or []), *([spec.origin] if spec.origin else [])]
-        if places:
-            sources[Path(places[0])] = None
-    return list(sources), list(installed)
+    installed: set[str] = set()
+    for name in sorted({backbone.partition(":")[0] for backbone in backbones if ":" in backbone}):
+        try:
+            spec = importlib.util.find_spec(name)
+        except (ImportError, ValueError):
+            spec = None
+        file = Path((spec and spec.origin) or "")
+        if not file.is_file():
+            raise WorkspaceError(
+                f"the code of backbone module {name!r} is not found, so that the model can't bring it; "
+                "put its folder on PYTHONPATH and run the command again"
+            )
+        top, *inner = name.split(".")
+        if any(folder in file.parents for folder in map(Path, site.getsitepackages())):
+            installed |= set(metadata.packages_distributions().get(top, []))
+        elif file.name == "__init__.py":
+            sources[file.parents[len(inner)]] = None
+        else:
+            sources[file.parents[len(inner) - 1] if inner else file] = None
+    return list(sources), sorted(installed - set(_REQUIREMENTS))
 
 
 def _copied(source: Path, folder: Path) -> Path:
-    """A copy in `folder`, without what Python compiled."""
+    """A copy in `folder` of a module, or of a package's code without data that lie beside it."""
     target = folder / source.name
+    folder.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
-        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+        shutil.copytree(source, target, ignore=_all_but_code)
     else:
-        folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
     return target
+
+
+def _all_but_code(folder: str, names: list[str]) -> set[str]:
+    code = {name for name in names if name.endswith(_CODE) or Path(folder, name).is_dir()}
+    return {name for name in names if name not in code or name.startswith((".", "__pycache__"))}
 
 
 def _pinned(name: str) -> str:

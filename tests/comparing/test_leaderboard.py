@@ -1,6 +1,7 @@
 import json
 import math
 
+import pandas as pd
 import pytest
 
 from pneumoray.comparing import leaderboard
@@ -148,8 +149,8 @@ def test_json_is_a_list_of_trials(trial_row):
         "optimizer": "adamw",
         "lr": 1e-4,
         "reason": "",
-        "mean": 0.95,
-        "sd": None,
+        "val_auroc_mean": 0.95,
+        "val_auroc_sd": None,
         "seeds": 1,
         "parameters_total": 1000,
         "parameters_trainable": 100,
@@ -167,8 +168,8 @@ def test_json_has_every_seed_beside_the_mean_of_its_configuration(trial_row):
     assert [one["val_auroc"] for one in found] == [0.9, 0.92]
     assert [one["best_epoch"] for one in found] == [1, 2]
     for one in found:
-        assert one["mean"] == pytest.approx(0.91)
-        assert one["sd"] == pytest.approx(0.01 * math.sqrt(2))
+        assert one["val_auroc_mean"] == pytest.approx(0.91)
+        assert one["val_auroc_sd"] == pytest.approx(0.01 * math.sqrt(2))
         assert one["seeds"] == one["seeds_scored"] == 2
 
 
@@ -177,3 +178,17 @@ def test_json_has_no_nan(trial_row):
     found = leaderboard.to_json(standings(rows))
     assert [one["val_auroc"] for one in found] == [None, None]
     json.dumps(found, allow_nan=False)
+    assert [one["outcome"] for one in found] == ["trained", ""]
+
+
+def test_a_waiting_trial_in_json_is_as_the_journal_says(trial_row):
+    (found,) = leaderboard.to_json(standings([trial_row((), "")]))
+    assert (found["status"], found["outcome"]) == ("WAITING", "")
+    assert found["parameters_total"] is None
+    assert isinstance(leaderboard.table(standings([trial_row()])), pd.DataFrame)
+
+
+def test_a_mean_over_fewer_seeds_stands_behind_complete_ones(trial_row):
+    lucky = [trial_row([0.97], lr=0.1), trial_row((), "failed", lr=0.1, seed=1)]
+    sound = [trial_row([0.95], lr=0.2), trial_row([0.95], lr=0.2, seed=1)]
+    assert [found.config.lr for found in standings([*lucky, *sound])] == [0.2, 0.1]

@@ -170,6 +170,7 @@ def test_a_table_brings_labels_patients_splits_and_its_own_columns(tmp_path, dra
         ("path,label\n1.png,a\n1.png,b\n", r"1.png several labels \(a, b\)"),
         ("path,label\n1.png,a|b\n2.png,b\n", r"1.png several labels \(a\|b\)"),
         ('path,label\n1.png,"a,b"\n2.png,b\n3.png,a\n', "several labels"),
+        ("path,label\n1.png,\"['a' 'b']\"\n2.png,c\n", "several labels"),
         ("path,label\n1.png,a/b\n2.png,b\n3.png,a\n", "several labels"),
         ("path,label\n1.png,\"['a', 'b']\"\n2.png,c\n", "several labels"),
         ("path,label,split\n1.png,a,trian\n2.png,b,val\n", "did you mean train"),

@@ -14,7 +14,7 @@ STUDY = {
     "backbones": ["resnet18"],
     "comparisons": {
         "rates": {"grid": {"lr": [0.1, 0.2]}},
-        "sgd rates": {"optimizer": "sgd", "grid": {"lr": [0.3, 0.4]}},
+        "sgd-rates": {"optimizer": "sgd", "grid": {"lr": [0.3, 0.4]}},
         "sizes": {"grid": {"image_size": [32, 64]}},
         "variants": {"arms": {"plain": {}, "wide": {"dropout": 0.5}}},
         "others": {"arms": {"same as plain": {}, "high": {"lr": 0.9}}},
@@ -40,9 +40,9 @@ def test_the_comparison_that_varies_the_axis_is_meant(rows):
 
 
 def test_several_that_vary_it_must_be_told_apart(rows):
-    with pytest.raises(StudyError, match=r"in several comparisons.*--within from rates, sgd rates"):
+    with pytest.raises(StudyError, match=r"in several comparisons.*--within from rates, sgd-rates"):
         _meant(*rows, ["lr"], None)
-    _, found, _ = _meant(*rows, ["lr"], "sgd rates")
+    _, found, _ = _meant(*rows, ["lr"], "sgd-rates")
     assert {(row.config.optimizer, row.config.lr) for row in found} == {("sgd", 0.3), ("sgd", 0.4)}
     with pytest.raises(StudyError, match=r"no comparison 'size'.*did you mean sizes"):
         _meant(*rows, ["lr"], "size")
