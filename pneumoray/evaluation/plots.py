@@ -141,8 +141,8 @@ def mistakes(images: Sequence[np.ndarray], titles: Sequence[str]) -> bytes:
     figure.suptitle("Validation images called wrong, the surest first", y=1 - 0.2 / height)
     edges = {"left": 0.01, "right": 0.99, "bottom": 0.05 / height, "top": 1 - 0.85 / height}
     cells = figure.add_gridspec(rows, columns, wspace=0.05, hspace=0.2, **edges)
-    for cell, image, title in zip(cells, images, titles, strict=False):
-        axes = figure.add_subplot(cell)
+    for i, (image, title) in enumerate(zip(images, titles, strict=True)):
+        axes = figure.add_subplot(cells[divmod(i, columns)])
         axes.set_axis_off()
         axes.imshow(image.squeeze(), cmap="gray", vmin=0, vmax=255)
         axes.set_title(title, fontsize=9)

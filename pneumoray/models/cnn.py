@@ -17,7 +17,7 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 }
 
 
-def build(architecture: Architecture, num_classes: int) -> nn.Sequential:
+def build(architecture: Architecture, num_classes: int) -> nn.Module:
     """A module for each layer of the string that is `architecture.backbone`: 'c1', 'p2', 'f3', 'd4'.
 
     Weights are drawn from torch's global generator. Those before an activation start as He et al.
