@@ -142,7 +142,7 @@ def _build(
     needed, free = len(manifest.images) * settings.num_bytes, free_bytes(packs)
     if needed > free:
         raise WorkspaceError(
-            f"{packs} has {free / 2**30:.1f} GiB free and the pack takes {needed / 2**30:.1f} GiB; "
+            f"{packs} has {free >> 20:,} MiB free and the pack takes {needed >> 20:,} MiB; "
             "free some space or name another workspace"
         )
     handle, name = tempfile.mkstemp(prefix=".pixels.tmp-", dir=packs)
