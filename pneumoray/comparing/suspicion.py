@@ -29,7 +29,8 @@ def suspicions(rows: Iterable["TrialRow"]) -> list[str]:
     """What the accuracies give reason to doubt: at most a line a configuration, the worst three.
 
     Training and validation accuracy both above 99.5 % at any epoch: suspect copies of an image on
-    both sides. A gap of more than ten points at the best epoch or the last: overfitting.
+    both sides. A gap of more than ten points at the best epoch or the last: overfitting; not of what
+    the race cut, which had hardly begun.
     """
     worst: dict[str, tuple[float, str]] = {}
     for row in rows:
@@ -56,7 +57,7 @@ def _doubt(row: "TrialRow") -> tuple[float, str] | None:
             "copies or leaks between the splits"
         )
     widest = max(best, last, key=_gap)
-    if not _gap(widest) > _WIDE_GAP:
+    if row.outcome == "cut" or not _gap(widest) > _WIDE_GAP:
         return None
     return _gap(widest), (
         f"{row.trial}: accuracy {widest.train_accuracy:.1%} in training but {widest.val_accuracy:.1%} in "

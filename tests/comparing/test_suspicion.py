@@ -11,6 +11,7 @@ def test_what_is_ordinary_raises_no_doubt(trial_row):
         trial_row((), "", lr=1),
         trial_row(train_accuracy=[1.0], val_accuracy=[0.5], outcome="failed", lr=2),
         trial_row(train_accuracy=[float("nan")], val_accuracy=[0.5], lr=3),
+        trial_row(train_accuracy=[0.8], val_accuracy=[0.3], outcome="cut", lr=4),
     ]
     assert suspicions(rows) == []
 
