@@ -79,7 +79,7 @@ def compare(
         axis=axis,
         table=compared.table(),
         notes=compared.notes,
-        suspicions=suspicions(rows),
+        suspicions=suspicions(meant),
         noticed=explaining(folder.findings()),
         pictures=pictures(compared),
         facts=_facts(folder),
