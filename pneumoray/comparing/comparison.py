@@ -1,13 +1,14 @@
 """Comparison: one or two axes of a study against the score, with all else equal where it can be."""
 
 import statistics
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from pneumoray.comparing.caveats import about_empty, about_pixels, about_trials
 from pneumoray.comparing.contexts import (
     Arms,
     Cell,
@@ -149,8 +150,9 @@ def compare(rows: Sequence["TrialRow"], by: Sequence[str], arms: Arms) -> Compar
     if len(by) == 1 and all(isinstance(value.cell[0], str) for value in values):
         values.sort(key=lambda value: -value.mean)
     if len(by) == 2:
-        notes += _about_empty(by, by_cell)
-    notes += [*budget, *_about_trials(values, points), *_about_pixels(points), *left_out]
+        notes += about_empty(by, by_cell)
+    counts = {value.label: value.num_trials for value in values}
+    notes += [*budget, about_trials(counts, points), *about_pixels(points), *left_out]
     return Comparison(tuple(by), tuple(values), tuple(notes), is_all_equal, until)
 
 
@@ -253,50 +255,6 @@ def _images_per_second(row: "TrialRow") -> float:
 def _same(counts: Iterable[int]) -> int | None:
     found = set(counts)
     return found.pop() if len(found) == 1 else None
-
-
-def _about_trials(values: Sequence[Value], points: Sequence[Point]) -> list[str]:
-    """What the deviations are over, and whether the values have equally many trials."""
-    counts = {value.label: value.num_trials for value in values}
-    usual = Counter(counts.values()).most_common(1)[0][0]
-    if set(counts.values()) == {1}:
-        return ["one trial each: the spread between seeds is not known"]
-    are_seeds = len({(p.cell, p.row.config.config_id) for p in points}) == len(values)
-    what = ("seed" if are_seeds else "trial") + "s" * (usual > 1)
-    said = f"± is the standard deviation over {usual} {what} each"
-    others = [f"{count} for {label}" for label, count in counts.items() if count != usual]
-    if others:
-        said += f", but {some_of(others)}"
-    if not are_seeds:
-        said += "; it holds the differences between their other settings"
-    return [said]
-
-
-def _about_pixels(points: Sequence[Point]) -> list[str]:
-    """A word where `normalize: auto` may give one value of the axis other pixels than another."""
-    sources: dict[Cell, set[tuple[str, str] | None]] = defaultdict(set)
-    for point in points:
-        config = point.row.config
-        if config.normalize == "auto":
-            is_pretrained = config.weights != "none"
-            sources[point.cell].add((config.weights, config.backbone) if is_pretrained else None)
-    if len({frozenset(of) for of in sources.values()}) < 2:
-        return []
-    return [
-        "normalize auto: pretrained networks see pixels as their weights were trained with, others by "
-        "the training images"
-    ]
-
-
-def _about_empty(by: Sequence[str], cells: Iterable[Cell]) -> list[str]:
-    """How many of the cells of two axes are missing."""
-    found = set(cells)
-    num_all = len({cell[0] for cell in found}) * len({cell[1] for cell in found})
-    if len(found) == num_all:
-        return []
-    return [
-        f"combinations of {' and '.join(by)} without a score: {num_all - len(found)} of {num_all}"
-    ]
 
 
 def _in_order(value: Any) -> tuple[int, Any]:
