@@ -32,9 +32,7 @@ def shown(monkeypatch):
     """Makes a Progress that writes into a console of 100 columns: (progress, what it wrote)."""
 
     def make(is_terminal):
-        console = Console(
-            width=100, force_terminal=is_terminal, color_system=None, record=True, quiet=False
-        )
+        console = Console(width=100, force_terminal=is_terminal, color_system=None, record=True)
         monkeypatch.setattr(progress, "err", console)
         return progress.Progress(), lambda: console.export_text(clear=False)
 

@@ -35,8 +35,6 @@ _REQUIREMENTS = (
     "pillow",
     "filelock",
 )
-
-
 _CODE = (".py", ".yaml", ".html")  # what a package's code consists of
 
 
@@ -157,6 +155,7 @@ def _own_modules(backbones: Iterable[str]) -> tuple[list[Path], list[str]]:
 
     Raises WorkspaceError for a module that can't be found, as a model without it could not be loaded.
     """
+    installs = [Path(p) for p in (*site.getsitepackages(), site.getusersitepackages())]
     sources: dict[Path, None] = {}
     installed: set[str] = set()
     for name in sorted({backbone.partition(":")[0] for backbone in backbones if ":" in backbone}):
@@ -171,7 +170,7 @@ def _own_modules(backbones: Iterable[str]) -> tuple[list[Path], list[str]]:
                 "put its folder on PYTHONPATH and run the command again"
             )
         top, *inner = name.split(".")
-        if any(folder in file.parents for folder in map(Path, site.getsitepackages())):
+        if any(folder in file.parents for folder in installs):
             installed |= set(metadata.packages_distributions().get(top, []))
         elif file.name == "__init__.py":
             sources[file.parents[len(inner)]] = None
