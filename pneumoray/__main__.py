@@ -1,6 +1,6 @@
 """`python -m pneumoray` and the `pneumoray` command."""
 
-from pneumoray.cli import main
+from pneumoray.terminal.main import main
 
 if __name__ == "__main__":
     main()

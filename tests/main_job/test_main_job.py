@@ -10,8 +10,8 @@ from click.testing import CliRunner
 
 import pneumoray
 from pneumoray import checkpoint
-from pneumoray.cli import main
 from pneumoray.predictions import Predictions
+from pneumoray.terminal.main import main
 
 CHAMPION = "pneumoray-tiny-resnet@champion"
 ENSEMBLE = "pneumoray-tiny-ensemble/1"  # the alias may move to one that another test votes

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from pneumoray import console
 from pneumoray.comparing.leaderboard import standings
 from pneumoray.comparing.suspicion import explaining, suspicions
 from pneumoray.data.manifest import Finding
@@ -12,6 +11,9 @@ from pneumoray.grid import configurations
 from pneumoray.models.layers import describe
 from pneumoray.stages.board import Board
 from pneumoray.study_file import parse
+from pneumoray.terminal.screens.layers import show_layers
+from pneumoray.terminal.screens.leaderboard import show_leaderboard
+from pneumoray.terminal.screens.scores import show_scores
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +27,7 @@ def test_the_leaderboard_has_mean_spread_best_epoch_and_parameters(trial_row, ca
         trial_row((0.7, 0.8), parameters=(23_540_850, 32_818), seed=1),
         trial_row(outcome="failed", reason="loss is nan", lr=0.5),
     ]
-    console.leaderboard(Board("mine", standings(rows), [], []))
+    show_leaderboard(Board("mine", standings(rows), [], []))
     said = capsys.readouterr().out
     for word in ("0.8500 ± 0.0707", "23,540,850", "32,818", " 2 ", "failed: loss is nan"):
         assert word in said
@@ -38,7 +40,7 @@ def test_what_is_too_good_is_doubted_beside_the_audit(trial_row, capsys):
         Finding("duplicate", "handled", "12 files are copies"),
         Finding("a", "note", "hush"),
     ]
-    console.leaderboard(Board("mine", standings(rows), suspicions(rows), explaining(findings)))
+    show_leaderboard(Board("mine", standings(rows), suspicions(rows), explaining(findings)))
     said = capsys.readouterr().out
     assert "doubt: " in said
     assert "the audit noticed: 12 files are copies" in said
@@ -49,7 +51,7 @@ def test_layers_prints_every_shape_and_the_total(capsys):
     (config,) = configurations(
         parse({"name": "x", "backbones": ["C8-P-F-D16-D"], "image_size": 32, "race": "full"})
     )
-    console.layers(describe(config.architecture, 2), config)
+    show_layers(describe(config.architecture, 2), config)
     said = capsys.readouterr().out
     for word in ("8 x 32 x 32", "8 x 16 x 16", "2048", "32,784", "32,898"):  # 80 + 32,784 + 34
         assert word in said
@@ -66,7 +68,7 @@ def report_of(num_classes):
 
 
 def test_scores_of_two_classes_stand_at_both_thresholds(capsys):
-    console.scores(report_of(2))
+    show_scores(report_of(2))
     said = capsys.readouterr().out
     assert "0.4000" in said
     assert "at 0.5" in said
@@ -74,7 +76,7 @@ def test_scores_of_two_classes_stand_at_both_thresholds(capsys):
 
 
 def test_scores_of_several_classes_stand_class_by_class(capsys):
-    console.scores(report_of(4))
+    show_scores(report_of(4))
     said = capsys.readouterr().out
     for word in ("class0", "class3", "mean of classes", "by the largest probability"):
         assert word in said

@@ -3,7 +3,7 @@
 import pytest
 from rich.console import Console
 
-from pneumoray import progress
+from pneumoray.terminal import progress
 
 STAGE = {
     "type": "stage",

@@ -1,55 +1,13 @@
-"""What the commands have in common: their options, and errors of one line."""
+"""Options that several commands share."""
 
-import errno
 import functools
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 
-from pneumoray.errors import PneumorayError
-
 FOLDER = click.Path(path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
-_EXIT_INTERRUPTED = 130
-_USERS_TO_MEND = (  # a disk or a path, not a fault of ours
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EACCES,
-    errno.EPERM,
-    errno.EROFS,
-    errno.ENOTDIR,
-    errno.EEXIST,
-)
-
-
-def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
-    """Turn what a user can fix into one line on stderr and exit code 1."""
-
-    @functools.wraps(command)
-    def wrapped(*args: Any, **options: Any) -> None:
-        try:
-            command(*args, **options)
-        except PneumorayError as error:
-            fail(str(error))
-        except OSError as error:
-            if error.errno not in _USERS_TO_MEND:
-                raise
-            place = f" {error.filename}" if error.filename else ""
-            fail(f"can't read or write{place}: {error.strerror}; mend that, or name another place")
-        except KeyboardInterrupt:
-            fail("stopped; the same command goes on from here", _EXIT_INTERRUPTED)
-
-    return wrapped
-
-
-def fail(message: str, code: int = 1) -> None:
-    from pneumoray import console
-
-    console.error(message)
-    sys.exit(code)
 
 
 def options(*options: Callable) -> Callable:
@@ -120,20 +78,3 @@ yes_option = click.option(
     "--yes", is_flag=True, help="Go on though the study asks for more than 500 trials."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
-
-
-class OneLineGroup(click.Group):
-    """A group whose usage errors are one line as well: click's own take three."""
-
-    def main(self, *args: Any, **extra: Any) -> Any:
-        try:
-            return super().main(*args, **(extra | {"standalone_mode": False}))
-        except click.exceptions.NoArgsIsHelpError as error:
-            click.echo(error.format_message())
-            sys.exit(error.exit_code)
-        except click.UsageError as error:
-            command = error.ctx.command_path if error.ctx else "pneumoray"
-            message = " ".join(error.format_message().split())
-            fail(f"{message} See '{command} --help'.", error.exit_code)
-        except click.Abort:
-            fail("stopped", _EXIT_INTERRUPTED)

@@ -16,8 +16,8 @@ import yaml
 from click.testing import CliRunner
 from PIL import Image
 
-from pneumoray.cli import main
 from pneumoray.study_file import parse, shipped
+from pneumoray.terminal.main import main
 from pneumoray.workspace import open_workspace
 
 HEAVY = ("torch", "ray", "mlflow", "timm", "pandas", "numpy", "pydantic", "rich", "sklearn")
@@ -316,7 +316,7 @@ def run_python(code):
 
 def test_help_is_instant():
     code = (
-        "import sys; from pneumoray.cli import main\n"
+        "import sys; from pneumoray.terminal.main import main\n"
         "main(['--help'], standalone_mode=False)\n"
         f"print([name for name in {HEAVY} if name in sys.modules])"
     )
@@ -353,7 +353,7 @@ def test_studies_show_prints_the_yaml_with_its_header(name):
 
 
 def test_studies_needs_no_torch():
-    code = "import sys; from pneumoray.cli import main; main(['studies'], standalone_mode=False)\n"
+    code = "import sys; from pneumoray.terminal.main import main; main(['studies'], standalone_mode=False)\n"
     said, _ = run_python(code + "print([n for n in ('torch', 'ray', 'timm') if n in sys.modules])")
     assert said.splitlines()[-1] == "[]"
 

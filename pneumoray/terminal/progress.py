@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from pneumoray.console import duration, err, score
+from pneumoray.terminal.console import duration, err, score
 
 _PACK_LINE_SECONDS = 10.0  # between plain lines while packing
 

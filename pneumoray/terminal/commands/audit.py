@@ -1,0 +1,34 @@
+"""pneumoray audit"""
+
+import json
+import sys
+
+import click
+
+from pneumoray.terminal.options import FOLDER, json_option
+
+
+@click.command()
+@click.argument("data", type=FOLDER)
+@click.option("--images", type=FOLDER, help="What the paths in the table are relative to.")
+@click.option(
+    "--patient-rule", help="Regular expression: the patient in a file name. [default: Kermany's]"
+)
+@json_option
+def audit(data, images, patient_rule, as_json):
+    """Check an image folder or table; exit 1 where something must be fixed."""
+    from dataclasses import asdict
+
+    from pneumoray.data.folder import KERMANY_RULE
+    from pneumoray.stages import prepare
+    from pneumoray.terminal.progress import Progress
+    from pneumoray.terminal.screens.findings import show_findings
+
+    with Progress() as progress:
+        found = prepare.audit_images(data, images, patient_rule or KERMANY_RULE, progress)
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in found]))
+    else:
+        show_findings(found)
+    if any(finding.severity == "fix" for finding in found):
+        sys.exit(1)

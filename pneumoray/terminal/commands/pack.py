@@ -1,0 +1,33 @@
+"""pneumoray pack"""
+
+import click
+
+from pneumoray.terminal.options import new_study_options, workspace_option, yes_option
+
+
+@click.command()
+@new_study_options
+@workspace_option
+@yes_option
+def pack(study, data, images, overrides, small, workspace, yes):
+    """Decode every image once, into the memory maps that trials read."""
+    from dataclasses import asdict
+
+    from pneumoray import study_file
+    from pneumoray.grid import check_size, configurations
+    from pneumoray.stages import prepare
+    from pneumoray.terminal import console
+    from pneumoray.terminal.progress import Progress
+    from pneumoray.workspace import open_workspace
+
+    chosen, place = study_file.read(study, overrides, small), open_workspace(workspace)
+    check_size(chosen, yes)
+    with Progress() as progress:
+        listed = prepare.list_images(chosen, data, images, place)
+        configs = configurations(chosen)
+        prepare.check_outputs(configs, listed[0].classes)
+        made = prepare.pack_images(chosen, configs, listed, place, on_event=progress)
+        for finding in made.findings:
+            progress({"type": "finding", **asdict(finding)})
+    for one in made.packs.values():
+        console.say(f"{one.path}: {one.manifest.images['split'].value_counts().to_dict()}")

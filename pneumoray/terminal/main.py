@@ -1,0 +1,85 @@
+"""The `pneumoray` command: its subcommands, and errors of one line for what a user can fix."""
+
+import errno
+import sys
+from typing import Any
+
+import click
+
+from pneumoray.errors import PneumorayError
+from pneumoray.terminal.commands.audit import audit
+from pneumoray.terminal.commands.compare import compare
+from pneumoray.terminal.commands.ensemble import ensemble
+from pneumoray.terminal.commands.evaluate import evaluate
+from pneumoray.terminal.commands.layers import layers
+from pneumoray.terminal.commands.leaderboard import leaderboard
+from pneumoray.terminal.commands.pack import pack
+from pneumoray.terminal.commands.studies import studies
+from pneumoray.terminal.commands.train_all import train_all
+from pneumoray.terminal.commands.ui import ui
+
+_EXIT_INTERRUPTED = 130
+_USERS_TO_MEND = (  # a disk or a path, not a fault of ours
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOTDIR,
+    errno.EEXIST,
+)
+
+
+class OneLineGroup(click.Group):
+    """A group that turns what a user can fix into one line on stderr: click's own take three."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        try:
+            return super().main(*args, **(extra | {"standalone_mode": False}))
+        except click.exceptions.NoArgsIsHelpError as error:
+            click.echo(error.format_message())
+            sys.exit(error.exit_code)
+        except click.UsageError as error:
+            command = error.ctx.command_path if error.ctx else "pneumoray"
+            message = " ".join(error.format_message().split())
+            _fail(f"{message} See '{command} --help'.", error.exit_code)
+        except PneumorayError as error:
+            _fail(str(error))
+        except OSError as error:
+            if error.errno not in _USERS_TO_MEND:
+                raise
+            place = f" {error.filename}" if error.filename else ""
+            _fail(f"can't read or write{place}: {error.strerror}; mend that, or name another place")
+        except (KeyboardInterrupt, click.Abort):
+            _fail("stopped; the same command goes on from here", _EXIT_INTERRUPTED)
+
+
+def _fail(message: str, code: int = 1) -> None:
+    from pneumoray.terminal import console
+
+    console.error(message)
+    sys.exit(code)
+
+
+@click.group(
+    cls=OneLineGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(package_name="pneumoray")
+def main() -> None:
+    """Train a zoo of image classifiers on Ray, compare them fairly, vote the best, test once."""
+
+
+for command in (  # in the order of the work
+    audit,
+    pack,
+    train_all,
+    leaderboard,
+    compare,
+    ensemble,
+    evaluate,
+    ui,
+    studies,
+    layers,
+):
+    main.add_command(command)
