@@ -18,6 +18,7 @@ LAYERS: list[set[str]] = [
     {"errors"},
     {"artifact"},
     {"data", "models"},
+    {"settings"},
     {"config"},
     {"study"},
     {"grid"},
