@@ -58,6 +58,11 @@ class Study(Settings):
         description="Regular expression on file names; its first group, or the whole match, is the "
         "patient. The default knows the names of the Kermany collection.",
     )
+    positive: str | None = Field(
+        None,
+        description="Of two classes the positive one: sensitivity, precision and the threshold are "
+        "about it. null: the one whose name is not negative, as NORMAL or healthy is.",
+    )
     max_images: int | None = Field(
         None, ge=1, description="About so many images, in whole patients. null: all."
     )
@@ -102,6 +107,14 @@ class Study(Settings):
         "trained to the end.",
     )
 
+    @pydantic.field_validator("positive", mode="before")
+    @classmethod
+    def _as_written(cls, positive: Any) -> Any:
+        """A class named by a number, as 1, needs no quotes; YAML's yes and no do."""
+        if isinstance(positive, bool):
+            raise ValueError("YAML reads this word as true or false: put the class in quotes")
+        return str(positive) if isinstance(positive, int) else positive
+
     @pydantic.model_validator(mode="after")
     def _runnable(self) -> Self:
         if isinstance(self.race, Race) and self.race.rungs[-1] >= self.epochs:
@@ -133,8 +146,11 @@ class Study(Settings):
         }
 
     def fingerprint(self) -> dict[str, Any]:
-        """What makes two studies the same experiment: all but words and places."""
-        return self.model_dump(exclude={"description", "data", "images"})
+        """What makes two studies the same experiment: all but words and places.
+
+        Which class is positive is part of the packs.
+        """
+        return self.model_dump(exclude={"description", "data", "images", "positive"})
 
 
 def _names_backbone(table: Table) -> bool:
