@@ -15,11 +15,13 @@ GridAxes = dict[str, list[Any]]
 Table = dict[str, Any]
 Name = Annotated[str, pydantic.Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
 
+_RUNG = 2  # the epoch of a race whose rungs are not written
+
 
 class Race(Frozen):
     """Synchronous halving within each backbone: at each rung (epochs) the best 1/eta go on."""
 
-    rungs: list[int] = pydantic.Field(default=[2], min_length=1)
+    rungs: list[int] = pydantic.Field(default=[_RUNG], min_length=1)
     eta: int = pydantic.Field(default=4, ge=2)
 
     @pydantic.model_validator(mode="after")
@@ -34,6 +36,9 @@ class Study(Settings):
 
     A study is one comparison, of its `backbones` or `arms` over its `grid`, or several by name, one
     after the other: tables of the same three, beside settings of their own.
+
+    A study that says nothing of a race has one at epoch 2; where some of it trains for two epochs
+    only, at epoch 1, and where for one, none (`race: full`).
     """
 
     name: Name
@@ -51,6 +56,16 @@ class Study(Settings):
     comparisons: dict[Name, Table] = pydantic.Field(default_factory=dict)
     seeds: int = pydantic.Field(1, ge=1)  # repeats of each configuration
     race: Race | Literal["full"] = Race()
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _with_race(cls, values: Any) -> Any:
+        """A rung that nobody wrote refuses no study: the race's own rung is the last that fits."""
+        if not isinstance(values, dict) or "race" in values:
+            return values
+        fewest = min(_epochs_named(values), default=_RUNG + 1)
+        rung = min(_RUNG, fewest - 1)
+        return values | {"race": {"rungs": [rung]} if rung > 0 else "full"}
 
     @pydantic.model_validator(mode="after")
     def _runnable(self) -> Self:
@@ -85,6 +100,15 @@ class Study(Settings):
     def fingerprint(self) -> dict[str, Any]:
         """What makes two studies the same experiment: all but words and places."""
         return self.model_dump(exclude={"description", "data", "images"})
+
+
+def _epochs_named(place: Any, key: Any = None) -> list[int]:
+    """Every number of epochs that a study's raw values ask for, wherever it stands in them."""
+    if isinstance(place, dict):
+        return [n for name, value in place.items() for n in _epochs_named(value, name)]
+    if isinstance(place, list):
+        return [n for value in place for n in _epochs_named(value, key)]
+    return [place] if key == "epochs" and isinstance(place, int) else []
 
 
 def _names_backbone(table: Table) -> bool:
