@@ -15,13 +15,11 @@ GridAxes = dict[str, list[Any]]
 Table = dict[str, Any]
 Name = Annotated[str, pydantic.Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
 
-_RUNG = 2  # the epoch of a race whose rungs are not written
-
 
 class Race(Frozen):
     """Synchronous halving within each backbone: at each rung (epochs) the best 1/eta go on."""
 
-    rungs: list[int] = pydantic.Field(default=[_RUNG], min_length=1)
+    rungs: list[int] = pydantic.Field(default=[2], min_length=1)
     eta: int = pydantic.Field(default=4, ge=2)
 
     @pydantic.model_validator(mode="after")
@@ -63,8 +61,7 @@ class Study(Settings):
         """A rung that nobody wrote refuses no study: the race's own rung is the last that fits."""
         if not isinstance(values, dict) or "race" in values:
             return values
-        fewest = min(_epochs_named(values), default=_RUNG + 1)
-        rung = min(_RUNG, fewest - 1)
+        rung = min([*Race().rungs, *(epochs - 1 for epochs in _epochs_named(values))])
         return values | {"race": {"rungs": [rung]} if rung > 0 else "full"}
 
     @pydantic.model_validator(mode="after")
