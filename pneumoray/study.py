@@ -39,6 +39,9 @@ class Study(Settings):
 
     A study is one comparison, of its `backbones` or `arms` over its `grid`, or several by name, one
     after the other: tables of the same three, beside settings of their own.
+
+    A study that says nothing of a race has one at epoch 2; where some of it trains for two epochs
+    only, at epoch 1, and where for one, none (`race: full`).
     """
 
     name: Name = Field(
@@ -115,6 +118,15 @@ class Study(Settings):
             raise ValueError("YAML reads this word as true or false: put the class in quotes")
         return str(positive) if isinstance(positive, int) else positive
 
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _with_race(cls, values: Any) -> Any:
+        """A rung that nobody wrote refuses no study: the race's own rung is the last that fits."""
+        if not isinstance(values, dict) or "race" in values:
+            return values
+        rung = min([*Race().rungs, *(epochs - 1 for epochs in _epochs_named(values))])
+        return values | {"race": {"rungs": [rung]} if rung > 0 else "full"}
+
     @pydantic.model_validator(mode="after")
     def _runnable(self) -> Self:
         if isinstance(self.race, Race) and self.race.rungs[-1] >= self.epochs:
@@ -151,6 +163,15 @@ class Study(Settings):
         Which class is positive is part of the packs.
         """
         return self.model_dump(exclude={"description", "data", "images", "positive"})
+
+
+def _epochs_named(place: Any, key: Any = None) -> list[int]:
+    """Every number of epochs that a study's raw values ask for, wherever it stands in them."""
+    if isinstance(place, dict):
+        return [n for name, value in place.items() for n in _epochs_named(value, name)]
+    if isinstance(place, list):
+        return [n for value in place for n in _epochs_named(value, key)]
+    return [place] if key == "epochs" and isinstance(place, int) else []
 
 
 def _names_backbone(table: Table) -> bool:

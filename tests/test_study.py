@@ -157,6 +157,31 @@ def test_a_folder_of_weights_is_made_absolute(tmp_path, monkeypatch):
     assert study(weights="hub").weights == "hub"
 
 
+@pytest.mark.parametrize(
+    ("fields", "rungs"),
+    [
+        ({}, [2]),
+        ({"epochs": 3}, [2]),
+        ({"epochs": 2}, [1]),
+        ({"epochs": 1}, []),
+        ({"grid": {"epochs": [5, 2]}}, [1]),
+        ({"backbones": ["vgg11", {"backbone": "resnet18", "epochs": 1}]}, []),
+        ({"backbones": [], "arms": {"short": {"backbone": "resnet18", "epochs": 2}}}, [1]),
+        ({"comparisons": {"one": {"epochs": 4}, "two": {"grid": [{"epochs": [2]}]}}}, [1]),
+    ],
+)
+def test_a_race_that_nobody_wrote_fits_the_epochs(fields, rungs):
+    made = parse({"name": "x", "backbones": ["resnet18"]} | fields)
+    assert made.rungs == rungs
+    assert made.fingerprint()["race"] == ({"rungs": rungs, "eta": 4} if rungs else "full")
+
+
+def test_a_race_that_is_written_is_not_moved():
+    for race in ({}, {"rungs": [2]}, {"eta": 2}):
+        with pytest.raises(StudyError, match=r"rung 2 of the race must come before epochs 2"):
+            study(epochs=2, race=race)
+
+
 BAD = {
     "misspelt key": ({"epoch": 3}, "unknown key 'epoch'; did you mean epochs"),
     "unknown key": ({"zzzzzz": 3}, "unknown key 'zzzzzz'; known are"),
