@@ -22,7 +22,7 @@ LAYERS: list[set[str]] = [
     {"study"},
     {"grid"},
     {"study_file"},
-    {"predictions", "journal"},
+    {"predictions", "journal", "member", "inputs"},
     {"checkpoint", "evaluation", "tracking"},
     {"training", "bundle", "voting", "workspace"},
     {"serving", "comparing"},
