@@ -25,7 +25,7 @@ LAYERS: list[set[str]] = [
     {"predictions", "journal", "member", "inputs"},
     {"checkpoint", "evaluation", "tracking"},
     {"training", "bundle", "voting", "workspace"},
-    {"serving", "comparing"},
+    {"serving", "stream", "comparing"},
     {"distributed"},
     {"stages.prepare", "stages.trial_report"},
     {"stages.provenance", "stages.champion", "stages.recording", "stages.opening", "stages.run"},
