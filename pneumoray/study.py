@@ -41,6 +41,11 @@ class Study(Settings):
     data: str | None = None
     images: str | None = None
     patient_rule: str = KERMANY_RULE
+    positive: str | None = pydantic.Field(
+        None,
+        description="Of two classes the positive one: sensitivity, precision and the threshold are "
+        "about it. null: the one whose name is not negative, as NORMAL or healthy is.",
+    )
     max_images: int | None = pydantic.Field(None, ge=1)  # whole patients, about so many images
     val_fraction: float = pydantic.Field(0.15, gt=0, lt=0.5)
     test_fraction: float = pydantic.Field(0.15, gt=0, lt=0.5)
@@ -51,6 +56,14 @@ class Study(Settings):
     comparisons: dict[Name, Table] = pydantic.Field(default_factory=dict)
     seeds: int = pydantic.Field(1, ge=1)  # repeats of each configuration
     race: Race | Literal["full"] = Race()
+
+    @pydantic.field_validator("positive", mode="before")
+    @classmethod
+    def _as_written(cls, positive: Any) -> Any:
+        """A class named by a number, as 1, needs no quotes; YAML's yes and no do."""
+        if isinstance(positive, bool):
+            raise ValueError("YAML reads this word as true or false: put the class in quotes")
+        return str(positive) if isinstance(positive, int) else positive
 
     @pydantic.model_validator(mode="after")
     def _runnable(self) -> Self:
@@ -83,8 +96,11 @@ class Study(Settings):
         }
 
     def fingerprint(self) -> dict[str, Any]:
-        """What makes two studies the same experiment: all but words and places."""
-        return self.model_dump(exclude={"description", "data", "images"})
+        """What makes two studies the same experiment: all but words and places.
+
+        Which class is positive is part of the packs.
+        """
+        return self.model_dump(exclude={"description", "data", "images", "positive"})
 
 
 def _names_backbone(table: Table) -> bool:

@@ -8,8 +8,8 @@ import numpy as np
 
 from pneumoray.evaluation.intervals import bootstrap
 from pneumoray.evaluation.metrics import METRICS, PER_CLASS, evaluate, macro_average, per_class
+from pneumoray.evaluation.titles import title as title_of
 
-_TITLES = {"auroc": "AUROC", "f1": "F1", "brier": "Brier"}
 _COLUMNS = ("auroc", "accuracy", "sensitivity", "specificity", "precision", "f1", "brier")
 
 
@@ -23,10 +23,12 @@ def member_report(
 ) -> dict[str, Any]:
     """Scores of one model, or of the vote, with 95 % intervals over patients.
 
-    Plain JSON: name, threshold, num_images, num_groups; every metric of METRICS at `threshold` and
-    `intervals` {metric: [low, high]}; `per_class`, a list with name, num_images and PER_CLASS of
-    each class against the rest, and `macro`, their mean over the classes that have images, both at
-    `threshold`; `at_half` with threshold, metrics and intervals at 0.5. What is undefined is None.
+    Plain JSON: name, `positive` (the class that sensitivity, specificity, precision, F1 and the
+    threshold are about; None with several classes), threshold, num_images, num_groups; every metric
+    of METRICS at `threshold` and `intervals` {metric: [low, high]}; `per_class`, a list with name,
+    num_images and PER_CLASS of each class against the rest, and `macro`, their mean over the
+    classes that have images, both at `threshold`; `at_half` with threshold, metrics and intervals
+    at 0.5. What is undefined is None.
     With several classes `threshold` is None, and the largest probability decides in all of them.
     Arrays are as in `intervals.bootstrap`; classes are numbered from 0 where `classes` is None.
     """
@@ -35,6 +37,7 @@ def member_report(
     names = [str(i) for i in range(len(table))] if classes is None else classes
     return {
         "name": name,
+        "positive": names[1] if len(names) == 2 else None,
         "threshold": threshold,
         "num_images": len(labels),
         "num_groups": len(np.unique(groups)),
@@ -92,7 +95,8 @@ def _scores(
 
 
 def _table(rows: Sequence[dict[str, Any]], scores: Sequence[dict[str, Any]]) -> list[str]:
-    titles = ["model", "threshold", *(_TITLES.get(name, name) for name in _COLUMNS)]
+    positive = rows[0]["positive"]
+    titles = ["model", *(title_of(name, positive) for name in ("threshold", *_COLUMNS))]
     lines = [_line(titles), _line(["---", *["---:"] * (len(titles) - 1)])]
     for row, score in zip(rows, scores, strict=True):
         cells = [_number(score.get("threshold")), *(_cell(score, name) for name in _COLUMNS)]
@@ -101,18 +105,19 @@ def _table(rows: Sequence[dict[str, Any]], scores: Sequence[dict[str, Any]]) -> 
 
 
 def _class_table(scores: dict[str, Any]) -> list[str]:
-    titles = ["class", "images", *(_TITLES.get(name, name) for name in PER_CLASS)]
+    titles = ["class", "images", *(title_of(name) for name in PER_CLASS)]
     lines = [_line(titles), _line(["---", *["---:"] * (len(titles) - 1)])]
     weakest_first = sorted(scores["per_class"], key=lambda row: (row["f1"] is None, row["f1"]))
     mean = {"name": "mean of classes", "num_images": scores["num_images"], **scores["macro"]}
     for row in [*weakest_first, mean]:
         cells = [_number(row[name]) for name in PER_CLASS]
-        lines.append(_line([row["name"].replace("|", r"\|"), str(row["num_images"]), *cells]))
+        lines.append(_line([row["name"], str(row["num_images"]), *cells]))
     return lines
 
 
 def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+    escaped = [cell.replace("|", r"\|") for cell in cells]
+    return f"| {' | '.join(escaped)} |"
 
 
 def _cell(scores: dict[str, Any], name: str) -> str:

@@ -72,6 +72,9 @@ def test_scores_of_two_classes_stand_at_both_thresholds(capsys):
     said = capsys.readouterr().out
     assert "0.4000" in said
     assert "at 0.5" in said
+    for name in ("threshold", "sensitivity", "specificity", "precision", "F1"):
+        assert f"{name} (class1)" in said
+    assert "AUROC (" not in said
     assert "class0" not in said
 
 
@@ -81,3 +84,4 @@ def test_scores_of_several_classes_stand_class_by_class(capsys):
     for word in ("class0", "class3", "mean of classes", "by the largest probability"):
         assert word in said
     assert "threshold" not in said
+    assert "sensitivity (" not in said
