@@ -6,10 +6,20 @@ replayer.py   one thread that sends the journal's lines, and never makes trainin
 records.py    one record -> what it says of the runs
 runs.py       parent run, trial runs, ensemble runs: found, or created
 registry.py   a Bundle -> a version of a registered model
+download.py   a version of a registered model -> its Bundle's folder
 """
 
-from pneumoray.tracking.replayer import Replayer, replay, run_ids
+from pneumoray.tracking.replayer import Replayer, download, replay, run_ids
 from pneumoray.tracking.server import check, serve
 from pneumoray.tracking.settings import Settings, find_settings
 
-__all__ = ["Replayer", "Settings", "check", "find_settings", "replay", "run_ids", "serve"]
+__all__ = [
+    "Replayer",
+    "Settings",
+    "check",
+    "download",
+    "find_settings",
+    "replay",
+    "run_ids",
+    "serve",
+]
