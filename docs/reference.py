@@ -3,6 +3,7 @@
 python docs/reference.py, as `make docs` does. A test fails while a page is not what the code says.
 """
 
+import html
 import inspect
 import json
 from collections.abc import Callable, Iterator
@@ -41,7 +42,7 @@ _MADE = "<!-- made by docs/reference.py: change the code, then run 'make docs' -
 def pages() -> dict[Path, str]:
     """Where each page lies, and its text."""
     made = {"commands.md": commands, "study.md": study, "mlflow.md": mlflow, "python.md": python}
-    return {FOLDER / name: "\n".join([_MADE, *page(), ""]) for name, page in made.items()}
+    return {FOLDER / name: "\n".join([*page(), _MADE, ""]) for name, page in made.items()}
 
 
 def commands() -> Iterator[str]:
@@ -58,7 +59,7 @@ def _command(context: click.Context, command: click.Command) -> Iterator[str]:
     usage = " ".join([str(context.info_name), *command.collect_usage_pieces(context)])
     yield f"```text\n{usage}\n```\n"
     rows = [param.get_help_record(context) for param in command.params]
-    if options := [(f"`{row[0]}`", row[1]) for row in rows if row and row[1]]:
+    if options := [(_code(row[0]), row[1]) for row in rows if row and row[1]]:
         yield from _table(("option", "what it does"), options)
     if isinstance(command, click.Group):
         for name, inner in command.commands.items():
@@ -120,7 +121,7 @@ def _fields(model: type[pydantic.BaseModel], names: list[str]) -> Iterator[str]:
     rows = []
     for name in names:
         field = model.model_fields[name]
-        default = "required" if field.is_required() else f"`{_default(field)}`"
+        default = "required" if field.is_required() else _code(_default(field))
         words = _values(schema["properties"][name])
         rows.append((f"`{name}`", words, default, field.description or ""))
     yield from _table(("field", "values", "default", "what it is"), rows)
@@ -130,7 +131,14 @@ def _default(field: Any) -> str:
     value = field.get_default(call_default_factory=True)
     if isinstance(value, pydantic.BaseModel):
         value = value.model_dump()
-    return json.dumps(value, ensure_ascii=False)
+    return value if value and isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _code(text: str) -> str:
+    """As code in a table's cell; GitHub and MkDocs read an escaped | in backticks differently."""
+    if "|" not in text:
+        return f"`{text}`"
+    return f"<code>{html.escape(text).replace('|', '&#124;')}</code>"
 
 
 def _values(schema: dict[str, Any]) -> str:
