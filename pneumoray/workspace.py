@@ -15,7 +15,7 @@ import filelock
 from pneumoray import artifact, checkpoint, journal
 from pneumoray.config import Config
 from pneumoray.data.manifest import Finding
-from pneumoray.errors import StudyError, WorkspaceError, did_you_mean
+from pneumoray.errors import StudyError, WorkspaceError, change, did_you_mean, some_of
 from pneumoray.grid import configurations
 from pneumoray.study import Study
 from pneumoray.study_file import parse
@@ -113,7 +113,7 @@ class StudyFolder:
             cosine = sorted({c.backbone for c in configs if c.schedule == "cosine"})
             grows = study.race == "full" and set(changed) <= _OF_THE_GRID
             if changed and not grows and not (more_epochs and not cosine):
-                named = "; ".join(f"{key} {before.get(key)} -> {now[key]}" for key in changed)
+                named = "; ".join(f"{key} {change(before.get(key), now[key])}" for key in changed)
                 why = (
                     f", and the cosine of {', '.join(cosine)} is laid over all"
                     if more_epochs
@@ -232,7 +232,7 @@ class Workspace:
         if name not in known:
             found = f"no study {name!r}" if name else "several studies"
             raise StudyError(
-                f"workspace {self.root} holds {found}: choose with --study from {', '.join(known)}"
+                f"workspace {self.root} holds {found}: choose with --study from {some_of(known, 8)}"
                 + (did_you_mean(name, known) if name else "")
             )
         return self.study(name)
