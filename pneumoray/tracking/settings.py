@@ -48,6 +48,10 @@ class Settings(pydantic.BaseModel):
     tags: dict[str, str] = pydantic.Field(
         default_factory=dict, description="Put on every run, as {team: radiology}."
     )
+    system_metrics: bool = pydantic.Field(
+        default=True,
+        description="Whether trials show what they took of the machine: processor, memory, disk, network.",
+    )
 
     @pydantic.model_validator(mode="after")
     def _known_placeholders(self) -> Self:
