@@ -1,16 +1,21 @@
-"""What an opened split says: one plain dict for `--json` and MLflow, and one page of Markdown."""
+"""What an opened split says: one plain dict for `--json` and MLflow, a table, a page of Markdown."""
 
+import html
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from pneumoray.evaluation import tables
 from pneumoray.evaluation.intervals import bootstrap
 from pneumoray.evaluation.metrics import METRICS, PER_CLASS, evaluate, macro_average, per_class
 from pneumoray.evaluation.titles import title as title_of
 
 _COLUMNS = ("auroc", "accuracy", "sensitivity", "specificity", "precision", "f1", "brier")
+_SHOWN = ("auroc", "accuracy", "sensitivity", "specificity")  # in few columns
 
 
 def member_report(
@@ -60,6 +65,48 @@ def ensemble_report(
     study, pack hash, temperature, how often the split was opened, whether leaks were allowed.
     """
     return {"vote": vote, "members": list(members), **facts}
+
+
+class Report(dict[str, Any]):
+    """An `ensemble_report` that shows itself as a table. The folder holds its page, files and model."""
+
+    def __init__(self, values: Mapping[str, Any], folder: Path) -> None:
+        super().__init__(values)
+        self.folder = folder
+
+    @property
+    def title(self) -> str:
+        vote = self["vote"]
+        sizes = f"{vote['num_images']} images of {vote['num_groups']} patients"
+        return f"Test split of study {self['study']}: {sizes}"
+
+    @property
+    def best(self) -> dict[str, Any]:
+        """The member that is best on validation."""
+        return max(self["members"], key=lambda member: member["val_auroc"])
+
+    @property
+    def positive(self) -> str | None:
+        """The class that sensitivity and the thresholds are about; None of several classes."""
+        return self["vote"].get("positive")
+
+    def name_of(self, model: Mapping[str, Any]) -> str:
+        """The backbone, where one member has it; else the trial. The vote is 'vote'."""
+        alike = [one for one in self["members"] if one["backbone"] == model.get("backbone")]
+        return model["backbone"] if len(alike) == 1 else model["name"]
+
+    def table(self) -> pd.DataFrame:
+        """One row a member, then the vote, each at its own threshold; columns as in `tables`."""
+        models = [*self["members"], self["vote"]]
+        scores = {name: [model[name] for model in models] for name in _SHOWN}
+        first = {"model": map(self.name_of, models), "val_auroc": [m["val_auroc"] for m in models]}
+        return pd.DataFrame(first | scores).rename(columns={"auroc": "test_auroc"})
+
+    def __repr__(self) -> str:
+        return f"{self.title}\n{tables.to_text(self.table(), self.positive)}"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(self.title)}</p>{tables.to_html(self.table(), self.positive)}"
 
 
 def to_markdown(report: dict[str, Any], title: str = "Ensemble on the test split") -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pneumoray import checkpoint, tracking
+from pneumoray.comparing.board import Board, board_of
 from pneumoray.data.read import map_threads
 from pneumoray.distributed.resources import Resources, is_remote, keep_token_private
 from pneumoray.errors import StudyError
@@ -15,7 +16,7 @@ from pneumoray.stages.prepare import OnEvent
 from pneumoray.stages.run import Run
 from pneumoray.study import Study
 from pneumoray.study_file import read as read_study
-from pneumoray.workspace import TrialRow, open_workspace
+from pneumoray.workspace import open_workspace
 
 
 def train_all(
@@ -34,7 +35,7 @@ def train_all(
     yes: bool = False,
     verbose: bool = False,
     on_event: OnEvent = lambda event: None,
-) -> list[TrialRow]:
+) -> Board:
     """Train a study and return its leaderboard, best validation AUROC first.
 
     The same call again goes on where it was left, and does nothing when all is done. A trial that
@@ -80,10 +81,11 @@ def train_all(
                 run.train(resources or Resources())
                 champion.register(study, folder, run.journal, promote)
                 summary.note(folder, run.journal)
-    rows = folder.rows(recording.run_ids(folder, settings))
+    board = board_of(folder, recording.run_ids(folder, settings))
+    rows = [row for standing in board.standings for row in standing.rows]
     if all(row.outcome == "failed" for row in rows):
         raise StudyError(f"every trial of study {study.name} failed; the first: {rows[0].reason}")
-    return rows
+    return board
 
 
 def _connect(stack: contextlib.ExitStack, address: str | None, verbose: bool) -> Any:

@@ -15,7 +15,7 @@ from pneumoray.stages import champion, recording, summary
 from pneumoray.stages.opening import note_opening
 from pneumoray.stages.prepare import OnEvent
 from pneumoray.training.trial import Trial
-from pneumoray.voting import Candidate, champions, soft_vote
+from pneumoray.voting import Candidate, soft_vote, voters
 from pneumoray.workspace import StudyFolder, TrialRow, open_workspace
 
 RECORD = "ensemble.json"
@@ -35,12 +35,13 @@ def ensemble(
     promote: bool = False,
     verbose: bool = False,
     on_event: OnEvent = lambda event: None,
-) -> dict[str, Any]:
+) -> reports.Report:
     """Vote the `top` best families of a study and return the report on its test split.
 
     What is chosen is chosen on validation. The test split is opened once for a choice of members:
     an identical request returns the stored report; any other opens test again, and is counted.
-    Raises PneumorayError before `train_all`, and where the study has no test split.
+    Raises PneumorayError, before test is opened, before `train_all`, where fewer than `top` are
+    trained, and for a vote of one.
     """
     place = open_workspace(workspace, to_write=False)
     folder = place.find(study)
@@ -48,12 +49,7 @@ def ensemble(
         None if mlflow is None else Path(mlflow), place.root, folder.name == "demo"
     )
     tracking.check(settings)
-    members = champions(champion.candidates(folder), top, families, any_family)
-    if len(members) < top:
-        what = "trials" if any_family else "families"
-        found = "only 1 is" if len(members) == 1 else f"only {len(members)} are"
-        text = f"asked for {top} {what}, and {found} trained: voting what there is"
-        on_event({"type": "note", "text": text})
+    members = voters(folder.name, champion.candidates(folder), top, families, any_family)
     request = _request(folder, members)
     name = f"ensemble-{artifact.digest(request)[:8]}"
     target = folder.path / "ensembles" / name
@@ -65,7 +61,7 @@ def ensemble(
             record = artifact.read_json(target / RECORD)
             noted = name in latest(folder.journal, "ensemble", "ensemble")
             if noted and not promote and recording.all_sent(folder, settings):
-                return record["report"]
+                return reports.Report(record["report"], target)
         with recording.recorded(folder, settings, on_event):
             began = time.time()
             if not (target / RECORD).exists():
@@ -86,7 +82,7 @@ def ensemble(
             if promote or name not in latest(folder.journal, "ensemble", "ensemble"):
                 journal.append("ensemble", **record, promote=promote)
                 summary.note(folder, journal)
-    return record["report"]
+    return reports.Report(record["report"], target)
 
 
 def _rows(folder: StudyFolder, members: Sequence[Candidate]) -> dict[str, TrialRow]:

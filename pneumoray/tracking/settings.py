@@ -125,7 +125,7 @@ def _absolute(uri: str, base: Path) -> str:
 
 def _read(path: Path) -> Settings:
     try:
-        values: Any = yaml.safe_load(path.read_text())
+        values: Any = yaml.safe_load(path.read_text("utf-8"))
     except OSError as error:
         raise TrackingError(
             f"{path} can't be read: {error.strerror}; name a file as {FILE}"

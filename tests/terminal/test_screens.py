@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
+from pneumoray.comparing.board import Board
 from pneumoray.comparing.leaderboard import standings
 from pneumoray.comparing.suspicion import explaining, suspicions
 from pneumoray.data.manifest import Finding
 from pneumoray.evaluation.report import member_report
 from pneumoray.grid import configurations
 from pneumoray.models.layers import describe
-from pneumoray.stages.board import Board
 from pneumoray.study_file import parse
 from pneumoray.terminal.screens.layers import show_layers
 from pneumoray.terminal.screens.leaderboard import show_leaderboard
@@ -21,17 +21,26 @@ def _narrow(monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")
 
 
-def test_the_leaderboard_has_mean_spread_best_epoch_and_parameters(trial_row, capsys):
+def test_the_leaderboard_shows_what_decides_and_wide_all_of_it(trial_row, capsys):
     rows = [
         trial_row((0.7, 0.9, 0.8), parameters=(23_540_850, 32_818), seed=0),
         trial_row((0.7, 0.8), parameters=(23_540_850, 32_818), seed=1),
         trial_row(outcome="failed", reason="loss is nan", lr=0.5),
     ]
-    show_leaderboard(Board("mine", standings(rows), [], []))
+    board = Board("mine", standings(rows), [], [])
+    show_leaderboard(board)
     said = capsys.readouterr().out
-    for word in ("0.8500 ± 0.0707", "23,540,850", "32,818", " 2 ", "failed: loss is nan"):
-        assert word in said
+    assert [line.split() for line in said.splitlines()[1:-1]] == [
+        ["lr", "val", "AUROC", "seeds", "epochs", "minutes", "outcome"],
+        ["0.001", "0.8500", "±", "0.0707", "2", "3", "2", "0.25", "trained"],
+        ["0.5", "1", "1", "0.10", "failed"],
+    ]
+    assert said.endswith("failed: loss is nan\n")
     assert "doubt" not in said
+    show_leaderboard(board, wide=True)
+    said = capsys.readouterr().out
+    for word in ("0.8500 ± 0.0707", "23,540,850", "32,818", rows[0].config.config_id, "images/s"):
+        assert word in said
 
 
 def test_what_is_too_good_is_doubted_beside_the_audit(trial_row, capsys):

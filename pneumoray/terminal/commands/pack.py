@@ -31,4 +31,4 @@ def pack(study, data, images, positive, overrides, small, workspace, yes):
         for finding in made.findings:
             progress({"type": "finding", **asdict(finding)})
     for one in made.packs.values():
-        console.say(f"{one.path}: {one.manifest.images['split'].value_counts().to_dict()}")
+        console.say_whole(f"{one.path}: {one.manifest.images['split'].value_counts().to_dict()}")
