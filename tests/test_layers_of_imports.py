@@ -28,7 +28,14 @@ LAYERS: list[set[str]] = [
     {"serving", "comparing"},
     {"distributed"},
     {"stages.prepare", "stages.trial_report"},
-    {"stages.provenance", "stages.champion", "stages.recording", "stages.opening", "stages.run"},
+    {
+        "stages.provenance",
+        "stages.champion",
+        "stages.recording",
+        "stages.opening",
+        "stages.run",
+        "stages.summary",
+    },
     {
         "stages.train",
         "stages.vote",

@@ -11,7 +11,7 @@ from pneumoray.data.read import map_threads
 from pneumoray.distributed.resources import Resources, is_remote, keep_token_private
 from pneumoray.errors import StudyError
 from pneumoray.grid import check_size, configurations
-from pneumoray.stages import champion, prepare, provenance, recording
+from pneumoray.stages import champion, prepare, provenance, recording, summary
 from pneumoray.stages.prepare import OnEvent
 from pneumoray.stages.run import Run
 from pneumoray.study import Study
@@ -78,6 +78,7 @@ def train_all(
                     _connect(stack, address, verbose)
                 run.train(resources or Resources())
                 champion.register(study, folder, run.journal, promote)
+                summary.note(folder, run.journal)
     board = board_of(folder, recording.run_ids(folder, settings))
     rows = [row for standing in board.standings for row in standing.rows]
     if all(row.outcome == "failed" for row in rows):

@@ -10,7 +10,14 @@ from pneumoray.predictions import Predictions
 from pneumoray.stages import trial_report
 from pneumoray.training.trial import Trial
 
-FILES = {"curves.png", "confusion.png", "mistakes.png", "per_class.csv", "confused.csv"}
+FILES = {
+    "curves.png",
+    "confusion.png",
+    "mistakes.png",
+    "epochs.csv",
+    "per_class.csv",
+    "confused.csv",
+}
 
 
 @pytest.fixture
