@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from pneumoray.stages.train import train_all
     from pneumoray.stages.vote import ensemble
 
-__all__ = ["compare", "ensemble", "leaderboard", "load_bundle", "train_all"]
+__all__ = ["compare", "ensemble", "leaderboard", "load_bundle", "train_all"]  # dir() shows these
 __version__ = "0.1.0"
 
 _WHERE = {
@@ -29,3 +29,8 @@ def __getattr__(name: str) -> Any:
 
     module, attribute = _WHERE[name]
     return getattr(importlib.import_module(module), attribute)
+
+
+def __dir__() -> list[str]:
+    """The functions that people call; modules that were imported are not among them."""
+    return __all__

@@ -43,7 +43,7 @@ def write_json(path: Path, value: Any) -> None:
 def read_json(path: Path) -> Any:
     """The JSON in `path`. Raises WorkspaceError naming the file when it is missing or damaged."""
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         raise WorkspaceError(f"{path} is missing; run the command that writes it again") from None
     except (ValueError, OSError) as error:

@@ -1,7 +1,13 @@
 """What a user can fix: every message is one line with the value found, what was allowed, the next step."""
 
 import difflib
+import itertools
+import re
 from collections.abc import Iterable
+from typing import Any
+
+_MOST_CHARACTERS = 60  # of a value in a message
+_HASH = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{8,}\b")
 
 
 class PneumorayError(Exception):
@@ -37,3 +43,25 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     by_folded = {name.lower().replace("-", "_"): name for name in known}
     near = difflib.get_close_matches(word.lower().replace("-", "_"), by_folded, n=3, cutoff=0.6)
     return f"; did you mean {' or '.join(by_folded[name] for name in near)}?" if near else ""
+
+
+def some_of(words: Iterable[str], most: int = 3) -> str:
+    """'a, b, c, 4 more': the first few, and how many more."""
+    found = list(words)
+    more = [f"{len(found) - most} more"] if len(found) > most else []
+    return ", ".join(found[:most] + more)
+
+
+def change(before: Any, now: Any) -> str:
+    """'4 -> 5': a changed value in a message. Of long ones, where they begin to differ; hashes in short."""
+    old, new = (_HASH.sub(r"\1", str(value)) for value in (before, now))
+    if max(len(old), len(new)) <= _MOST_CHARACTERS:
+        return f"{old} -> {new}"
+    alike = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(old, new, strict=False))
+    start = max(0, len(list(alike)) - _MOST_CHARACTERS // 2)
+    return " -> ".join(_part(text, start) for text in (old, new))
+
+
+def _part(text: str, start: int) -> str:
+    end = start + _MOST_CHARACTERS
+    return ("... " if start else "") + text[start:end] + (" ..." if len(text) > end else "")

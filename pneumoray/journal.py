@@ -30,7 +30,7 @@ class Journal:
                 return
             self._seen.add((fields["trial"], fields["epoch"]))
         line = json.dumps({"type": type, "time": time.time()} | fields) + "\n"
-        with self._lock, self.path.open("a") as file:
+        with self._lock, self.path.open("a", encoding="utf-8") as file:
             file.write(line)
             file.flush()
             os.fsync(file.fileno())
@@ -48,7 +48,7 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
     """The records of a journal in order; a last line still being written is left out."""
     if not path.exists():
         return
-    with path.open() as file:
+    with path.open(encoding="utf-8") as file:
         for number, line in enumerate(file, start=1):
             if not line.endswith("\n"):
                 return

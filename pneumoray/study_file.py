@@ -31,10 +31,12 @@ def text_of(name_or_path: str) -> str:
     """
     path = Path(name_or_path)
     if name_or_path in shipped():
-        return (resources.files("pneumoray") / "studies" / f"{name_or_path}.yaml").read_text()
+        return (resources.files("pneumoray") / "studies" / f"{name_or_path}.yaml").read_text(
+            "utf-8"
+        )
     elif path.suffix in _SUFFIXES:
         try:
-            return path.read_text()
+            return path.read_text("utf-8")
         except OSError as error:
             raise StudyError(
                 f"study {path} can't be read: {error.strerror}; give a YAML file"

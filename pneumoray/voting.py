@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pneumoray.checkpoint import mean_rank
-from pneumoray.errors import StudyError, did_you_mean
+from pneumoray.errors import StudyError, did_you_mean, some_of
 from pneumoray.predictions import Predictions
 
 
@@ -68,6 +68,42 @@ def champions(
         ):
             chosen.append(candidate)
     return chosen[:top]
+
+
+def voters(
+    study: str,
+    candidates: Sequence[Candidate],
+    top: int,
+    families: Sequence[str] = (),
+    any_family: bool = False,
+) -> list[Candidate]:
+    """The `top` champions that vote, at least two.
+
+    Raises StudyError where fewer are there, or one is asked for, and says what can be voted instead.
+    """
+    found = champions(candidates, len(candidates), families, any_family)
+    if len(found) >= top > 1:
+        return found[:top]
+    num_trials = len(champions(candidates, len(candidates), families, any_family=True))
+    ways = [f"vote with --top {len(found) if top > 1 else 2}"] if len(found) > 1 else []
+    if num_trials > len(found):
+        fewer = f" --top {num_trials}" if num_trials < top else ""
+        ways.append(f"let trials of one family vote with --any-family{fewer}")
+    elif not any_family and top > len(found) > 1:
+        ways.append("train more (--any-family finds no other trial)")
+    if len(found) == 1 or top == 1:
+        model = f"models:/pneumoray-{study}-{found[0].family}@champion"
+        ways.append(f"score one model alone with 'pneumoray evaluate DATA --model {model}'")
+    raise StudyError(f"{_too_few(found, top, any_family)}: {', or '.join(ways)}")
+
+
+def _too_few(found: Sequence[Candidate], top: int, any_family: bool) -> str:
+    if top == 1:
+        return "a vote of one member is no vote"
+    what = "trials" if any_family else "families"
+    names = "" if any_family else f" ({some_of(candidate.family for candidate in found)})"
+    count = f"only {len(found)} {'is' if len(found) == 1 else 'are'} trained to the end{names}"
+    return f"--top {top} asks for {top} {what}, and {count}"
 
 
 def soft_vote(members: Sequence[Predictions]) -> Predictions:

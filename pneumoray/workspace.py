@@ -15,7 +15,7 @@ from pneumoray import artifact, checkpoint, journal
 from pneumoray.config import Config
 from pneumoray.data.manifest import Finding
 from pneumoray.discarding import discard
-from pneumoray.errors import StudyError, WorkspaceError, did_you_mean
+from pneumoray.errors import StudyError, WorkspaceError, change, did_you_mean, some_of
 from pneumoray.grid import configurations
 from pneumoray.study import Study
 from pneumoray.study_file import parse
@@ -111,7 +111,7 @@ class StudyFolder:
             cosine = sorted({c.backbone for c in configs if c.schedule == "cosine"})
             grows = study.race == "full" and set(changed) <= _OF_THE_GRID
             if changed and not grows and not (more_epochs and not cosine):
-                named = "; ".join(f"{key} {before.get(key)} -> {now[key]}" for key in changed)
+                named = "; ".join(f"{key} {change(before.get(key), now[key])}" for key in changed)
                 why = (
                     f", and the cosine of {', '.join(cosine)} is laid over all"
                     if more_epochs
@@ -239,11 +239,12 @@ class Workspace:
         name = name or known[0] if len(known) == 1 else name
         if name is None:
             raise StudyError(
-                f"workspace {self.root} holds several studies: choose with --study from {', '.join(known)}"
+                f"workspace {self.root} holds several studies: choose with --study from "
+                f"{some_of(known, 8)}"
             )
         if name not in known:
             raise StudyError(
-                f"workspace {self.root} holds no study {name!r}: choose from {', '.join(known)}"
+                f"workspace {self.root} holds no study {name!r}: choose from {some_of(known, 8)}"
                 + did_you_mean(name, known)
             )
         return self.study(name)

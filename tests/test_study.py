@@ -157,6 +157,31 @@ def test_a_folder_of_weights_is_made_absolute(tmp_path, monkeypatch):
     assert study(weights="hub").weights == "hub"
 
 
+@pytest.mark.parametrize(
+    ("fields", "rungs"),
+    [
+        ({}, [2]),
+        ({"epochs": 3}, [2]),
+        ({"epochs": 2}, [1]),
+        ({"epochs": 1}, []),
+        ({"grid": {"epochs": [5, 2]}}, [1]),
+        ({"backbones": ["vgg11", {"backbone": "resnet18", "epochs": 1}]}, []),
+        ({"backbones": [], "arms": {"short": {"backbone": "resnet18", "epochs": 2}}}, [1]),
+        ({"comparisons": {"one": {"epochs": 4}, "two": {"grid": [{"epochs": [2]}]}}}, [1]),
+    ],
+)
+def test_a_race_that_nobody_wrote_fits_the_epochs(fields, rungs):
+    made = parse({"name": "x", "backbones": ["resnet18"]} | fields)
+    assert made.rungs == rungs
+    assert made.fingerprint()["race"] == ({"rungs": rungs, "eta": 4} if rungs else "full")
+
+
+def test_a_race_that_is_written_is_not_moved():
+    for race in ({}, {"rungs": [2]}, {"eta": 2}):
+        with pytest.raises(StudyError, match=r"rung 2 of the race must come before epochs 2"):
+            study(epochs=2, race=race)
+
+
 BAD = {
     "misspelt key": ({"epoch": 3}, "unknown key 'epoch'; did you mean epochs"),
     "unknown key": ({"zzzzzz": 3}, "unknown key 'zzzzzz'; known are"),
@@ -244,9 +269,20 @@ def test_a_mistaken_override_is_one_line(override, message):
 
 
 def test_words_and_places_do_not_make_another_study():
-    same = study(description="other words", data="/elsewhere", images="/there")
+    same = study(description="other words", data="/elsewhere", images="/there", positive="ill")
     assert same.fingerprint() == study().fingerprint()
     assert study(seed=1).fingerprint() != study().fingerprint()
+
+
+def test_the_positive_class_is_a_word_or_a_number_but_no_truth_of_yaml():
+    assert study().positive is None
+    assert read("demo", ["positive=PNEUMONIA"]).positive == "PNEUMONIA"
+    assert read("demo", ["positive=1"]).positive == "1"
+    with pytest.raises(StudyError, match=r"positive False: YAML reads.*put the class in quotes"):
+        read("demo", ["positive=no"])
+    assert read("demo", ["positive='no'"]).positive == "no"
+    with pytest.raises(StudyError, match="'positive' belongs to the whole study"):
+        study(grid={"positive": ["a", "b"]})
 
 
 def test_optional_backbones_can_be_left_out():

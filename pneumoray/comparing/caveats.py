@@ -3,7 +3,8 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from pneumoray.comparing.contexts import Cell, Point, some_of
+from pneumoray.comparing.contexts import Cell, Point
+from pneumoray.errors import some_of
 
 
 def about_trials(counts: Mapping[str, int], points: Sequence[Point]) -> str:

@@ -17,10 +17,9 @@ from pneumoray.comparing.contexts import (
     check_axes,
     held_equal,
     label_of,
-    some_of,
 )
 from pneumoray.comparing.leaderboard import is_scored
-from pneumoray.errors import StudyError
+from pneumoray.errors import StudyError, some_of
 from pneumoray.evaluation.curves import mean_curves, overfit_epoch
 from pneumoray.evaluation.tables import plain, shown
 

@@ -1,12 +1,12 @@
 """Contexts: what else varies beside the axis compared, and whether it is the same for every value."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pneumoray.comparing.axes import NOT_ITS_OWN, setting, varying
-from pneumoray.errors import StudyError, did_you_mean
+from pneumoray.errors import StudyError, did_you_mean, some_of
 from pneumoray.evaluation.tables import shown
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 ARM = "arm"  # the axis of named variants
 Arms = Mapping[str, tuple[str, frozenset[str]]]  # config_id -> the arm, and the fields that it sets
 Cell = tuple[Any, ...]  # a value of each axis
-_MOST_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -182,10 +181,3 @@ def _what_differs(points: Sequence[Point], fields: Sequence[str], by: Sequence[s
 def _described(fields: Sequence[str], context: Sequence[Any]) -> str:
     named = zip(fields, context, strict=True)
     return ", ".join(f"{field} {shown(value)}" for field, value in named if value != NOT_ITS_OWN)
-
-
-def some_of(words: Iterable[str]) -> str:
-    """The first three, and how many more."""
-    found = list(words)
-    more = [f"{len(found) - _MOST_NAMED} more"] if len(found) > _MOST_NAMED else []
-    return ", ".join(found[:_MOST_NAMED] + more)

@@ -159,7 +159,8 @@ def failure(error: BaseException, folder: Path) -> dict[str, Any]:
     """
     with contextlib.suppress(OSError):  # the disk may be what failed
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / ERROR_FILE).write_text("".join(traceback.format_exception(error)))
+        text = "".join(traceback.format_exception(error))
+        (folder / ERROR_FILE).write_text(text, "utf-8", "backslashreplace")
     diverged = isinstance(error, FloatingPointError)
     text = " ".join(str(error).split()) or "no message"
     disk_full = any(words in text for words in _DISK_FULL)

@@ -1,16 +1,21 @@
-"""What an opened split says: one plain dict for `--json` and MLflow, and one page of Markdown."""
+"""What an opened split says: one plain dict for `--json` and MLflow, a table, a page of Markdown."""
 
+import html
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from pneumoray.evaluation import tables
 from pneumoray.evaluation.intervals import bootstrap
 from pneumoray.evaluation.metrics import METRICS, PER_CLASS, evaluate, macro_average, per_class
+from pneumoray.evaluation.titles import title as title_of
 
-_TITLES = {"auroc": "AUROC", "f1": "F1", "brier": "Brier"}
 _COLUMNS = ("auroc", "accuracy", "sensitivity", "specificity", "precision", "f1", "brier")
+_SHOWN = ("auroc", "accuracy", "sensitivity", "specificity")  # in few columns
 
 
 def member_report(
@@ -23,10 +28,12 @@ def member_report(
 ) -> dict[str, Any]:
     """Scores of one model, or of the vote, with 95 % intervals over patients.
 
-    Plain JSON: name, threshold, num_images, num_groups; every metric of METRICS at `threshold` and
-    `intervals` {metric: [low, high]}; `per_class`, a list with name, num_images and PER_CLASS of
-    each class against the rest, and `macro`, their mean over the classes that have images, both at
-    `threshold`; `at_half` with threshold, metrics and intervals at 0.5. What is undefined is None.
+    Plain JSON: name, `positive` (the class that sensitivity, specificity, precision, F1 and the
+    threshold are about; None with several classes), threshold, num_images, num_groups; every metric
+    of METRICS at `threshold` and `intervals` {metric: [low, high]}; `per_class`, a list with name,
+    num_images and PER_CLASS of each class against the rest, and `macro`, their mean over the
+    classes that have images, both at `threshold`; `at_half` with threshold, metrics and intervals
+    at 0.5. What is undefined is None.
     With several classes `threshold` is None, and the largest probability decides in all of them.
     Arrays are as in `intervals.bootstrap`; classes are numbered from 0 where `classes` is None.
     """
@@ -35,6 +42,7 @@ def member_report(
     names = [str(i) for i in range(len(table))] if classes is None else classes
     return {
         "name": name,
+        "positive": names[1] if len(names) == 2 else None,
         "threshold": threshold,
         "num_images": len(labels),
         "num_groups": len(np.unique(groups)),
@@ -57,6 +65,48 @@ def ensemble_report(
     study, pack hash, temperature, how often the split was opened, whether leaks were allowed.
     """
     return {"vote": vote, "members": list(members), **facts}
+
+
+class Report(dict[str, Any]):
+    """An `ensemble_report` that shows itself as a table. The folder holds its page, files and model."""
+
+    def __init__(self, values: Mapping[str, Any], folder: Path) -> None:
+        super().__init__(values)
+        self.folder = folder
+
+    @property
+    def title(self) -> str:
+        vote = self["vote"]
+        sizes = f"{vote['num_images']} images of {vote['num_groups']} patients"
+        return f"Test split of study {self['study']}: {sizes}"
+
+    @property
+    def best(self) -> dict[str, Any]:
+        """The member that is best on validation."""
+        return max(self["members"], key=lambda member: member["val_auroc"])
+
+    @property
+    def positive(self) -> str | None:
+        """The class that sensitivity and the thresholds are about; None of several classes."""
+        return self["vote"].get("positive")
+
+    def name_of(self, model: Mapping[str, Any]) -> str:
+        """The backbone, where one member has it; else the trial. The vote is 'vote'."""
+        alike = [one for one in self["members"] if one["backbone"] == model.get("backbone")]
+        return model["backbone"] if len(alike) == 1 else model["name"]
+
+    def table(self) -> pd.DataFrame:
+        """One row a member, then the vote, each at its own threshold; columns as in `tables`."""
+        models = [*self["members"], self["vote"]]
+        scores = {name: [model[name] for model in models] for name in _SHOWN}
+        first = {"model": map(self.name_of, models), "val_auroc": [m["val_auroc"] for m in models]}
+        return pd.DataFrame(first | scores).rename(columns={"auroc": "test_auroc"})
+
+    def __repr__(self) -> str:
+        return f"{self.title}\n{tables.to_text(self.table(), self.positive)}"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(self.title)}</p>{tables.to_html(self.table(), self.positive)}"
 
 
 def to_markdown(report: dict[str, Any], title: str = "Ensemble on the test split") -> str:
@@ -92,7 +142,8 @@ def _scores(
 
 
 def _table(rows: Sequence[dict[str, Any]], scores: Sequence[dict[str, Any]]) -> list[str]:
-    titles = ["model", "threshold", *(_TITLES.get(name, name) for name in _COLUMNS)]
+    positive = rows[0]["positive"]
+    titles = ["model", *(title_of(name, positive) for name in ("threshold", *_COLUMNS))]
     lines = [_line(titles), _line(["---", *["---:"] * (len(titles) - 1)])]
     for row, score in zip(rows, scores, strict=True):
         cells = [_number(score.get("threshold")), *(_cell(score, name) for name in _COLUMNS)]
@@ -101,18 +152,19 @@ def _table(rows: Sequence[dict[str, Any]], scores: Sequence[dict[str, Any]]) -> 
 
 
 def _class_table(scores: dict[str, Any]) -> list[str]:
-    titles = ["class", "images", *(_TITLES.get(name, name) for name in PER_CLASS)]
+    titles = ["class", "images", *(title_of(name) for name in PER_CLASS)]
     lines = [_line(titles), _line(["---", *["---:"] * (len(titles) - 1)])]
     weakest_first = sorted(scores["per_class"], key=lambda row: (row["f1"] is None, row["f1"]))
     mean = {"name": "mean of classes", "num_images": scores["num_images"], **scores["macro"]}
     for row in [*weakest_first, mean]:
         cells = [_number(row[name]) for name in PER_CLASS]
-        lines.append(_line([row["name"].replace("|", r"\|"), str(row["num_images"]), *cells]))
+        lines.append(_line([row["name"], str(row["num_images"]), *cells]))
     return lines
 
 
 def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+    escaped = [cell.replace("|", r"\|") for cell in cells]
+    return f"| {' | '.join(escaped)} |"
 
 
 def _cell(scores: dict[str, Any], name: str) -> str:

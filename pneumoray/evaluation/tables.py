@@ -1,4 +1,4 @@
-"""Tables of scores as people read them: on a page, as CSV, Markdown or LaTeX.
+"""Tables of scores as people read them: as text, on a page, as CSV, Markdown or LaTeX.
 
 A table is a DataFrame with one row a thing compared. Columns named in HEADINGS are scores and costs;
 any other is a setting that was compared, shown as a study writes it. `val_auroc_sd` stands behind
@@ -13,6 +13,8 @@ from typing import Any
 
 import pandas as pd
 
+from pneumoray.evaluation.titles import title
+
 Format = Callable[[Any], str]
 
 
@@ -26,12 +28,18 @@ class Column:
 
 
 HEADINGS: dict[str, tuple[str, Format]] = {
+    "model": ("model", str),
     "trial": ("trial", str),
     "configuration": ("configuration", str),
     "val_auroc": ("val AUROC", "{:.4f}".format),
+    "test_auroc": ("test AUROC", "{:.4f}".format),
+    "accuracy": ("accuracy", "{:.4f}".format),
+    "sensitivity": ("sensitivity", "{:.4f}".format),
+    "specificity": ("specificity", "{:.4f}".format),
     "trials": ("trials", str),
     "seeds": ("seeds", str),
     "best_epoch": ("best epoch", lambda value: value if isinstance(value, str) else f"{value:.3g}"),
+    "epochs": ("epochs", str),
     "epochs_trained": ("epochs trained", str),
     "val_accuracy": ("val accuracy", "{:.4f}".format),
     "val_loss": ("val loss", "{:.4f}".format),
@@ -62,8 +70,11 @@ def plain(value: Any) -> Any:
     return value if is_number else shown(value)
 
 
-def columns(table: pd.DataFrame) -> list[Column]:
-    """The columns of a table as they are printed; what is missing is an empty cell."""
+def columns(table: pd.DataFrame, positive: str | None = None) -> list[Column]:
+    """The columns of a table as they are printed; what is missing is an empty cell.
+
+    `positive` is the class that sensitivity and specificity are about, which their headings name.
+    """
     found = []
     for name in table.columns:
         values = table[name].tolist()
@@ -72,6 +83,7 @@ def columns(table: pd.DataFrame) -> list[Column]:
         if name in _UNLESS_ONE and all(str(value) == "1" for value in values):
             continue
         heading, write = HEADINGS.get(name, (name, shown))
+        heading = title(heading, positive)
         cells = ["" if _is_missing(value) else write(value) for value in values]
         if name == "val_auroc" and "val_auroc_sd" in table:
             spreads = table["val_auroc_sd"].tolist()
@@ -90,6 +102,29 @@ def columns(table: pd.DataFrame) -> list[Column]:
 def to_csv(table: pd.DataFrame) -> str:
     """As CSV, for programs: the table's own column names, six digits, nothing for what is missing."""
     return table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+
+
+def to_text(table: pd.DataFrame, positive: str | None = None) -> str:
+    """As lines of text; a heading that is wider than its cells stands on several lines."""
+    stacks = []
+    for column in columns(table, positive):
+        is_wide = len(column.heading) > max(map(len, column.cells), default=0)
+        stacks.append((column, column.heading.split(" ") if is_wide else [column.heading]))
+    height = max(len(heading) for _, heading in stacks)
+    sides = []
+    for column, heading in stacks:
+        lines = [*[""] * (height - len(heading)), *heading, *column.cells]
+        width = max(map(len, lines))
+        sides.append([f"{line:{'>' if column.is_number else '<'}{width}}" for line in lines])
+    return "\n".join("  ".join(line).rstrip() for line in zip(*sides, strict=True))
+
+
+def to_html(table: pd.DataFrame, positive: str | None = None) -> str:
+    """As a table of HTML, for a notebook; every special character is escaped."""
+    found = columns(table, positive)
+    text = pd.DataFrame(_rows(found), columns=[column.heading for column in found])
+    with pd.option_context("display.max_colwidth", None):
+        return text.to_html(index=False, border=0)
 
 
 def to_markdown(table: pd.DataFrame) -> str:

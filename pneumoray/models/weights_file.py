@@ -60,7 +60,9 @@ def checked_sha256(file: Path, backbone: str) -> str:
     actual = artifact.sha256_file(file)
     sidecar = file.with_name(f"{stem_of(backbone)}.sha256")
     if sidecar.exists():
-        expected = sidecar.read_text().partition(" ")[0].strip().lower()  # as sha256sum writes
+        expected = (
+            sidecar.read_text("utf-8").partition(" ")[0].strip().lower()
+        )  # as sha256sum writes
     else:
         expected = file.stem.removeprefix(stem_of(backbone)).removeprefix("-")
     if len(expected) < 8:

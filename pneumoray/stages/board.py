@@ -1,23 +1,11 @@
 """leaderboard: the configurations of a study in order, and what gives reason to doubt them."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from pneumoray import tracking
-from pneumoray.comparing.leaderboard import Standing, standings
-from pneumoray.comparing.suspicion import explaining, suspicions
+from pneumoray.comparing.board import Board, board_of
 from pneumoray.stages import recording
 from pneumoray.workspace import open_workspace
-
-
-@dataclass(frozen=True)
-class Board:
-    """A study's standings, best first; where `doubts` are, `noticed` is what the audit says of them."""
-
-    study: str
-    standings: list[Standing]
-    doubts: list[str]
-    noticed: list[str]
 
 
 def leaderboard(
@@ -35,7 +23,4 @@ def leaderboard(
     settings = tracking.find_settings(
         None if mlflow is None else Path(mlflow), place.root, folder.name == "demo"
     )
-    rows = folder.rows(recording.run_ids(folder, settings))
-    doubts = suspicions(rows)
-    noticed = explaining(folder.findings()) if doubts else []
-    return Board(folder.name, standings(rows), doubts, noticed)
+    return board_of(folder, recording.run_ids(folder, settings))

@@ -1,5 +1,6 @@
 """compare: an axis of a study against the score, as a table and a page of pictures."""
 
+import html
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -24,9 +25,9 @@ from pneumoray.study import Study
 from pneumoray.workspace import StudyFolder, TrialRow, open_workspace
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Made:
-    """A comparison of a study, and the page with its pictures."""
+    """A comparison of a study, and the page with its pictures; it shows itself as a table."""
 
     study: str
     within: str  # name of the study's comparison; empty where it has one, or all are taken
@@ -37,6 +38,15 @@ class Made:
     def title(self) -> str:
         within = f", {self.within}:" if self.within else ""
         return f"{self.study}{within} by {' x '.join(self.comparison.by)}"
+
+    def __repr__(self) -> str:
+        table = tables.to_text(self.comparison.table())
+        return "\n".join([f"Study {self.title}", table, *self.comparison.notes, str(self.page)])
+
+    def _repr_html_(self) -> str:
+        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.comparison.notes)
+        table = tables.to_html(self.comparison.table())
+        return f"<p>Study {html.escape(self.title)}</p>{table}{notes}"
 
 
 def compare(
@@ -72,7 +82,7 @@ def compare(
     file_name = "-".join(filter(None, [name, "by", *by]))
     target = folder.path / "comparisons" / f"{file_name}.html"
     made = Made(folder.name, name, compared, target)
-    html = page.render(
+    text = page.render(
         title=made.title,
         study=folder.name,
         description=trained.description,
@@ -86,7 +96,7 @@ def compare(
     )
     for file in (target, *([Path(output)] if output else [])):
         file.parent.mkdir(parents=True, exist_ok=True)
-        artifact.write_text(file, html)
+        artifact.write_text(file, text)
     _record(folder, settings, compared, target, on_event)
     return made
 

@@ -6,16 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from pneumoray import checkpoint, tracking
+from pneumoray.comparing.board import Board, board_of
 from pneumoray.data.read import map_threads
 from pneumoray.distributed.resources import Resources, is_remote, keep_token_private
 from pneumoray.errors import StudyError
 from pneumoray.grid import check_size, configurations
-from pneumoray.stages import champion, prepare, provenance, recording
+from pneumoray.stages import champion, prepare, provenance, recording, summary
 from pneumoray.stages.prepare import OnEvent
 from pneumoray.stages.run import Run
 from pneumoray.study import Study
 from pneumoray.study_file import read as read_study
-from pneumoray.workspace import TrialRow, open_workspace
+from pneumoray.workspace import open_workspace
 
 
 def train_all(
@@ -34,7 +35,7 @@ def train_all(
     yes: bool = False,
     verbose: bool = False,
     on_event: OnEvent = lambda event: None,
-) -> list[TrialRow]:
+) -> Board:
     """Train a study and return its leaderboard, best validation AUROC first.
 
     The same call again goes on where it was left, and does nothing when all is done. A trial that
@@ -53,6 +54,8 @@ def train_all(
     prepare.check_patients(listed[0], no_patients)
     prepare.check_outputs(configs, listed[0].classes)
     folder = place.study(study.name)
+    if not fresh:
+        prepare.check_order(folder, listed[0].classes)
     prepare.check_weights(
         [c for c in configs if fresh or checkpoint.newest(folder.trial(c.trial_id)) is None]
     )
@@ -77,10 +80,12 @@ def train_all(
                     _connect(stack, address, verbose)
                 run.train(resources or Resources())
                 champion.register(study, folder, run.journal, promote)
-    rows = folder.rows(recording.run_ids(folder, settings))
+                summary.note(folder, run.journal)
+    board = board_of(folder, recording.run_ids(folder, settings))
+    rows = [row for standing in board.standings for row in standing.rows]
     if all(row.outcome == "failed" for row in rows):
         raise StudyError(f"every trial of study {study.name} failed; the first: {rows[0].reason}")
-    return rows
+    return board
 
 
 def _connect(stack: contextlib.ExitStack, address: str | None, verbose: bool) -> Any:

@@ -1,5 +1,6 @@
 """ensemble: champions by validation -> soft vote -> operating point -> the test split, opened once."""
 
+import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,11 @@ from pneumoray.evaluation import calibration, metrics
 from pneumoray.evaluation import report as reports
 from pneumoray.journal import Journal, latest
 from pneumoray.predictions import Predictions
-from pneumoray.stages import champion, recording
+from pneumoray.stages import champion, recording, summary
 from pneumoray.stages.opening import note_opening
 from pneumoray.stages.prepare import OnEvent
 from pneumoray.training.trial import Trial
-from pneumoray.voting import Candidate, champions, soft_vote
+from pneumoray.voting import Candidate, soft_vote, voters
 from pneumoray.workspace import StudyFolder, TrialRow, open_workspace
 
 RECORD = "ensemble.json"
@@ -34,12 +35,13 @@ def ensemble(
     promote: bool = False,
     verbose: bool = False,
     on_event: OnEvent = lambda event: None,
-) -> dict[str, Any]:
+) -> reports.Report:
     """Vote the `top` best families of a study and return the report on its test split.
 
     What is chosen is chosen on validation. The test split is opened once for a choice of members:
     an identical request returns the stored report; any other opens test again, and is counted.
-    Raises PneumorayError before `train_all`, and where the study has no test split.
+    Raises PneumorayError, before test is opened, before `train_all`, where fewer than `top` are
+    trained, and for a vote of one.
     """
     place = open_workspace(workspace, to_write=False)
     folder = place.find(study)
@@ -47,12 +49,7 @@ def ensemble(
         None if mlflow is None else Path(mlflow), place.root, folder.name == "demo"
     )
     tracking.check(settings)
-    members = champions(champion.candidates(folder), top, families, any_family)
-    if len(members) < top:
-        what = "trials" if any_family else "families"
-        found = "only 1 is" if len(members) == 1 else f"only {len(members)} are"
-        text = f"asked for {top} {what}, and {found} trained: voting what there is"
-        on_event({"type": "note", "text": text})
+    members = voters(folder.name, champion.candidates(folder), top, families, any_family)
     request = _request(folder, members)
     name = f"ensemble-{artifact.digest(request)[:8]}"
     target = folder.path / "ensembles" / name
@@ -64,8 +61,9 @@ def ensemble(
             record = artifact.read_json(target / RECORD)
             noted = name in latest(folder.journal, "ensemble", "ensemble")
             if noted and not promote and recording.all_sent(folder, settings):
-                return record["report"]
+                return reports.Report(record["report"], target)
         with recording.recorded(folder, settings, on_event):
+            began = time.time()
             if not (target / RECORD).exists():
                 rows = _rows(folder, members)
 
@@ -79,10 +77,12 @@ def ensemble(
                     folder, rows, address, resources or Resources(), verbose, note
                 )
                 record = _report(folder, target, members, rows, tested, openings)
+                record["began"] = began
                 artifact.write_json(target / RECORD, record)  # last: its presence means all of it
             if promote or name not in latest(folder.journal, "ensemble", "ensemble"):
                 journal.append("ensemble", **record, promote=promote)
-    return record["report"]
+                summary.note(folder, journal)
+    return reports.Report(record["report"], target)
 
 
 def _rows(folder: StudyFolder, members: Sequence[Candidate]) -> dict[str, TrialRow]:
@@ -146,10 +146,11 @@ def _report(
     val, test = soft_vote([member.val for member in members]), soft_vote(tested)
     point = _operating_point(val)
     identity = folder.identity()
-    scores = []
+    scores, judged = [], {}
     for member, predictions in zip(members, tested, strict=True):
         own = {"family": member.family, "backbone": member.backbone, "val_auroc": member.rank[0]}
-        scores.append(_scores(member.trial, predictions, _operating_point(member.val)) | own)
+        judged[member.trial] = predictions, _operating_point(member.val)
+        scores.append(_scores(member.trial, *judged[member.trial]) | own)
     val_auroc = metrics.auroc(val.labels, val.probs)
     report = reports.ensemble_report(
         _scores("vote", test, point) | {"val_auroc": val_auroc},
@@ -166,7 +167,7 @@ def _report(
     test.save(target / "test_predictions.csv")
     artifact.write_text(target / "report.md", reports.to_markdown(report))
     artifact.write_json(target / "report.json", report)
-    _draw(target, members, tested, test, point)
+    _draw(target, folder.name, judged | {"vote": (test, point)})
     return {
         "ensemble": target.name,
         "name": f"pneumoray-{folder.name}-ensemble",
@@ -207,19 +208,22 @@ def _save_bundle(
     bundle.save(described, weights, target)
 
 
-def _draw(
-    target: Path,
-    members: Sequence[Candidate],
-    tested: Sequence[Predictions],
-    test: Predictions,
-    point: OperatingPoint,
-) -> None:
+def _draw(target: Path, study: str, models: dict[str, tuple[Predictions, OperatingPoint]]) -> None:
+    """Pictures of test: the curves of all `models`, and how the vote calls."""
     from pneumoray.evaluation import plots
 
-    probs = calibration.apply_temperature(test.probs, point[0])
-    curves = {m.trial: (t.labels, t.probs) for m, t in zip(members, tested, strict=True)}
-    curves["vote"] = (test.labels, test.probs)
-    matrix = metrics.confusion(test.labels, probs, point[1])
-    artifact.write_bytes(target / "roc.png", plots.roc_curves(curves))
-    artifact.write_bytes(target / "reliability.png", plots.reliability(test.labels, probs))
-    artifact.write_bytes(target / "confusion.png", plots.confusion_matrix(matrix, test.classes))
+    scored = {
+        name: (test.labels, calibration.apply_temperature(test.probs, temperature), threshold)
+        for name, (test, (temperature, threshold)) in models.items()
+    }
+    labels, probs, threshold = scored["vote"]
+    classes = models["vote"][0].classes
+    matrix = metrics.confusion(labels, probs, threshold)
+    of = f"vote of study {study}, test"
+    pictures = {
+        "roc.png": plots.roc_curves(scored, classes, f"study {study}, test"),
+        "reliability.png": plots.reliability(labels, probs, classes, of, threshold),
+        "confusion.png": plots.confusion_matrix(matrix, classes, of, threshold),
+    }
+    for name, png in pictures.items():
+        artifact.write_bytes(target / name, png)

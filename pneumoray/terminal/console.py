@@ -1,22 +1,38 @@
-"""Where people read: results on stdout, notes and one-line errors on stderr, and how tables look."""
+"""Where people read: results on stdout, notes and one-line errors on stderr, and how numbers look."""
 
 import math
-from collections.abc import Sequence
+import os
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
-from rich.measure import Measurement
-from rich.table import Table
 from rich.text import Text
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
-_UNBOUNDED = 10_000  # characters: wider than any table of numbers
+_WIDTH = 80  # characters, where no terminal says
 
 
-def say(text: str) -> None:
-    out.print(text, markup=False)
+def width() -> int:
+    """Characters in a line of stdout: the terminal's; of a pipe or file always COLUMNS, or 80."""
+    columns = os.environ.get("COLUMNS", "")
+    return out.width if out.is_terminal else int(columns) if columns.isdigit() else _WIDTH
+
+
+def say(text: str, style: str = "", head: str = "") -> None:
+    """Print sentences beside `head`; a terminal breaks them between words."""
+    if not out.is_terminal:
+        out.print(Text(head + text))
+        return
+    indent = cell_len(head)
+    for i, line in enumerate(Text(text, style).wrap(out, out.width - indent)):
+        out.print(Text(head if i == 0 else " " * indent, style).append_text(line))
+
+
+def say_whole(text: str) -> None:
+    """Print a line that is never broken, so that the path in it can be copied."""
+    out.print(Text(text))
 
 
 def note(text: str) -> None:
@@ -24,23 +40,9 @@ def note(text: str) -> None:
 
 
 def error(message: str) -> None:
-    err.print(Text.assemble(("error: ", "bold red"), message))
-
-
-def titled(title: str, *columns: str, words: Sequence[str]) -> Table:
-    """A table without lines; all columns but `words` are numbers."""
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for name in columns:
-        table.add_column(name, justify="left" if name in words else "right", no_wrap=True)
-    return table
-
-
-def print_table(table: Table) -> None:
-    """Print a table, never cut short, whatever the terminal's width says."""
-    console = Console(highlight=False)
-    unbounded = console.options.update(max_width=_UNBOUNDED)
-    console.width = max(console.width, Measurement.get(console, unbounded, table).maximum)
-    console.print(table)
+    """Print an error: one line, which a terminal breaks between words."""
+    line = Text.assemble(("error: ", "bold red"), message)
+    err.print(line, soft_wrap=not err.is_terminal)
 
 
 def score(value: float | None) -> str:

@@ -20,6 +20,7 @@ from pneumoray.terminal.commands.remove import remove
 from pneumoray.terminal.commands.studies import studies
 from pneumoray.terminal.commands.train_all import train_all
 from pneumoray.terminal.commands.ui import ui
+from pneumoray.terminal.encoding import make_streams_print_all
 
 _EXIT_INTERRUPTED = 130
 _USERS_TO_MEND = (  # a disk or a path, not a fault of ours
@@ -37,6 +38,7 @@ class OneLineGroup(click.Group):
     """A group that turns what a user can fix into one line on stderr: click's own take three."""
 
     def main(self, *args: Any, **extra: Any) -> Any:
+        make_streams_print_all()
         try:
             return super().main(*args, **(extra | {"standalone_mode": False}))
         except click.exceptions.NoArgsIsHelpError as error:

@@ -12,6 +12,8 @@ from rich.text import Text
 from pneumoray.terminal.console import duration, err, score
 
 _PACK_LINE_SECONDS = 10.0  # between plain lines while packing
+_NUMBERS_WIDTH = 53  # characters of the live table's columns of numbers, with the gaps
+_HASH_WIDTH = 9  # of a trial's name, at its end
 
 
 class Progress:
@@ -31,12 +33,16 @@ class Progress:
         )
 
     def __enter__(self) -> Self:
-        if err.is_terminal:
+        if self._is_live:
             self._live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._live.stop()
+
+    @property
+    def _is_live(self) -> bool:
+        return err.is_terminal and not err.is_dumb_terminal
 
     def __call__(self, event: dict[str, Any]) -> None:
         getattr(self, f"_on_{event['type']}")(event)
@@ -46,7 +52,7 @@ class Progress:
         self.packing = (done, total) if done < total else None
         if done == total or time.monotonic() - self._last_line > _PACK_LINE_SECONDS:
             self._last_line = time.monotonic()
-            if done == total or not err.is_terminal:
+            if done == total or not self._is_live:
                 self._say(f"read {done:,} of {total:,} images")
 
     def _on_note(self, event: dict[str, Any]) -> None:
@@ -83,7 +89,7 @@ class Progress:
         self.seconds.setdefault(known["backbone"], []).append(record["seconds"])
         if record["val_auroc"] > self.best[0]:
             self.best = (record["val_auroc"], trial)
-        if not err.is_terminal:
+        if not self._is_live:
             self._say(
                 f"{self.stage}  {trial}  epoch {record['epoch']}/{known['until']}  "
                 f"val AUROC {score(record['val_auroc'])}  loss {record['val_loss']:.3f}  "
@@ -103,7 +109,7 @@ class Progress:
         self._say(f"{event['trial']} failed: {event['reason']}", style="red")
 
     def _say(self, text: str, style: str | None = None) -> None:
-        err.print(Text(text, style=style or ""))
+        err.print(Text(text, style=style or ""), soft_wrap=not self._is_live)
 
     def _time_left(self) -> str:
         """For this stage: epochs still to train, at the seconds seen per backbone (or the mean)."""
@@ -137,15 +143,23 @@ class Progress:
                     score(record["val_auroc"]),
                     f"{record['images_per_second']:.0f}",
                 ]
-            table.add_row(trial, f"{known['epoch']}/{known['until']}", *cells)
+            table.add_row(_short(trial), f"{known['epoch']}/{known['until']}", *cells)
         waiting = sum(
             trial["epoch"] < trial["until"] and name not in self.running
             for name, trial in self.trials.items()
         )
         best = (
-            f"best val AUROC {score(self.best[0])} ({self.best[1]})"
+            f"best val AUROC {score(self.best[0])} ({_short(self.best[1])})"
             if self.best[1]
             else "no epoch yet"
         )
         state = f"{self.stage}: {waiting} waiting · {self._time_left()}"
         return Group(table, Text(best, "dim"), Text(state, "dim"))
+
+
+def _short(trial: str) -> str:
+    """A trial's name as long as the live table has room for it; its hash stays."""
+    room = max(err.width - _NUMBERS_WIDTH, 2 * _HASH_WIDTH)
+    if len(trial) <= room:
+        return trial
+    return f"{trial[: room - _HASH_WIDTH - 2]}..{trial[-_HASH_WIDTH:]}"

@@ -69,6 +69,18 @@ def test_markdown_has_members_then_the_vote_at_both_thresholds():
     assert f"| vote | 0.400 | {report['vote']['auroc']:.3f} ({low:.3f} to {high:.3f}) |" in chosen
     widths = {line.count("|") for line in page.splitlines() if line.startswith("|")}
     assert widths == {10}
+    assert "sensitivity (1) | specificity (1) | precision (1) | F1 (1)" in chosen
+
+
+def test_the_positive_class_is_named_and_none_of_several_is():
+    report = member_report("vgg11", *predictions(), 0.3, ("NORMAL", "PNEU|MONIA"))
+    assert report["positive"] == "PNEU|MONIA"
+    heading = r"| model | threshold (PNEU\|MONIA) | AUROC | accuracy | sensitivity (PNEU\|MONIA) |"
+    assert heading in to_markdown(ensemble_report(report, []))
+    assert by_hand()["positive"] is None
+    assert "| model | threshold | AUROC | accuracy | sensitivity |" in to_markdown(
+        report_of(4, None)
+    )
 
 
 def test_markdown_of_several_classes_has_one_table_of_scores_and_one_of_classes():

@@ -15,6 +15,7 @@ from pneumoray.terminal.main import main
 
 CHAMPION = "pneumoray-tiny-resnet@champion"
 ENSEMBLE = "pneumoray-tiny-ensemble/1"  # the alias may move to one that another test votes
+LAYERS = "C4-P-F-D8-D"  # a third family
 READ_MLFLOW = """
 import json, sys, mlflow
 uri, models, *paths = sys.argv[1:]
@@ -39,8 +40,13 @@ print(json.dumps({
 def trained(make_job):
     """A job whose study is trained and voted; tests look at it, none changes what is looked at."""
     job = make_job()
-    job.train()
-    out, job.said = job.run("ensemble", "--top", "3", "--json")
+    study = job.folder / "tiny.yaml"
+    third = f"{{backbone: {LAYERS}, grid: {{optimizer: [adamw], lr: [1e-3]}}}}"
+    study.write_text(study.read_text().replace("backbones: [", f"backbones: [{third}, "))
+    _, job.said = job.train()
+    _, job.refused = job.run("ensemble", "--top", "4", code=1)
+    job.was_opened = (job.workspace / "openings.jsonl").exists()
+    out, _ = job.run("ensemble", "--top", "3", "--json")
     job.report = json.loads(out)
     job.rows = job.leaderboard()
     return job
@@ -69,6 +75,7 @@ def test_the_race_cuts_and_the_final_ends_what_it_kept(trained):
         ("resnet10t", "trained", 3),
         ("resnet10t", "cut", 1),
         ("mobilenetv3_small_050", "trained", 3),
+        (LAYERS, "trained", 3),
     }
     assert all(row["status"] == "FINISHED" and row["run_id"] for row in trained.rows)
     assert [row["stage"] for row in trained.rows if row["outcome"] == "cut"] == ["race"]
@@ -79,12 +86,13 @@ def test_the_race_cuts_and_the_final_ends_what_it_kept(trained):
 
 def test_no_epoch_is_trained_twice(trained):
     epochs = trained.epochs()
-    assert len(epochs) == len(set(epochs)) == 3 + 1 + 3
+    assert len(epochs) == len(set(epochs)) == 3 + 1 + 3 + 3
 
 
 def test_the_report_has_vote_and_members_at_both_thresholds(trained):
     report = trained.report
-    assert {member["family"] for member in report["members"]} == {"resnet", "mobilenetv3"}
+    families = {member["family"] for member in report["members"]}
+    assert families == {"resnet", "mobilenetv3", "layers"}
     assert report["test_openings"] == 1
     for model in (report["vote"], *report["members"]):
         for scores in (model, model["at_half"]):
@@ -96,8 +104,16 @@ def test_the_report_has_vote_and_members_at_both_thresholds(trained):
             assert low <= scores["auroc"] <= high
 
 
-def test_a_vote_of_fewer_families_than_asked_says_so(trained):
-    assert "asked for 3 families, and only 2 are trained: voting what there is" in trained.said
+def test_a_vote_of_fewer_families_than_asked_is_refused_before_test_is_opened(trained):
+    line = trained.refused.splitlines()[-1]
+    assert "--top 4 asks for 4 families, and only 3 are trained to the end" in line
+    assert "vote with --top 3" in line
+    assert "--any-family" in line
+    assert not trained.was_opened
+
+
+def test_the_next_command_can_be_typed_as_it_is_said(trained):
+    assert "pneumoray ensemble --top 3\n" in trained.said
 
 
 def test_the_vote_is_the_mean_of_its_members(trained):
@@ -108,7 +124,7 @@ def test_the_vote_is_the_mean_of_its_members(trained):
     files = [(trained.data / image_id).read_bytes() for image_id in tested.image_ids[:20]]
     single = [
         pneumoray.load_bundle(trained.study / "models" / family).predict_probs(files)
-        for family in ("resnet", "mobilenetv3")
+        for family in ("resnet", "mobilenetv3", "layers")
     ]
     np.testing.assert_allclose(np.mean(single, axis=0), tested.probs[:20], atol=1e-5)
     logits = np.log(np.mean(single, axis=0)) / bundle.temperature
@@ -129,11 +145,13 @@ def test_evaluate_finds_again_what_the_report_says(trained):
 
 
 def test_the_same_request_gives_the_stored_report_and_another_is_counted(trained):
-    assert pneumoray.ensemble(top=3, workspace=trained.workspace) == trained.report
+    stored = pneumoray.ensemble(top=3, workspace=trained.workspace)
+    assert stored == trained.report
+    assert (stored.folder / "report.md").exists()
     openings = trained.workspace / "openings.jsonl"
     before = len(openings.read_text().splitlines())
-    other = json.loads(trained.run("ensemble", "--families", "resnet", "--json")[0])
-    assert len(other["members"]) == 1
+    other = json.loads(trained.run("ensemble", "--top", "2", "--json")[0])
+    assert len(other["members"]) == 2
     assert other["test_openings"] == len(openings.read_text().splitlines()) == before + 1
 
 
@@ -144,8 +162,8 @@ def test_a_second_run_trains_nothing(trained):
     assert "resnet10t" in out
     assert (trained.study / "journal.jsonl").read_bytes() == before
     study = str(trained.folder / "tiny.yaml")
-    rows = pneumoray.train_all(study, trained.data, workspace=trained.workspace)
-    assert {row.trial for row in rows} == {row["trial"] for row in trained.rows}
+    board = pneumoray.train_all(study, trained.data, workspace=trained.workspace)
+    assert set(board.table()["trial"]) == {row["trial"] for row in trained.rows}
     assert (trained.study / "journal.jsonl").read_bytes() == before
 
 
@@ -179,7 +197,7 @@ def test_mlflow_has_every_run_with_its_end_and_its_metrics(in_mlflow):
         "pneumoray-tiny-ensemble",
     } <= set(in_mlflow["models"])
     trials = [metrics for _, tags, metrics in in_mlflow["runs"] if "pneumoray.trial" in tags]
-    assert len(trials) == 3
+    assert len(trials) == 4
     assert all({"val_auroc", "train_loss", "images_per_second"} <= set(each) for each in trials)
 
 

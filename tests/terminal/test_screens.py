@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
+from pneumoray.comparing.board import Board
 from pneumoray.comparing.leaderboard import standings
 from pneumoray.comparing.suspicion import explaining, suspicions
 from pneumoray.data.manifest import Finding
 from pneumoray.evaluation.report import member_report
 from pneumoray.grid import configurations
 from pneumoray.models.layers import describe
-from pneumoray.stages.board import Board
 from pneumoray.study_file import parse
 from pneumoray.terminal.screens.layers import show_layers
 from pneumoray.terminal.screens.leaderboard import show_leaderboard
@@ -18,20 +18,29 @@ from pneumoray.terminal.screens.scores import show_scores
 
 @pytest.fixture(autouse=True)
 def _narrow(monkeypatch):
-    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("COLUMNS", "80")
 
 
-def test_the_leaderboard_has_mean_spread_best_epoch_and_parameters(trial_row, capsys):
+def test_the_leaderboard_shows_what_decides_and_wide_all_of_it(trial_row, capsys):
     rows = [
         trial_row((0.7, 0.9, 0.8), parameters=(23_540_850, 32_818), seed=0),
         trial_row((0.7, 0.8), parameters=(23_540_850, 32_818), seed=1),
         trial_row(outcome="failed", reason="loss is nan", lr=0.5),
     ]
-    show_leaderboard(Board("mine", standings(rows), [], []))
+    board = Board("mine", standings(rows), [], [])
+    show_leaderboard(board)
     said = capsys.readouterr().out
-    for word in ("0.8500 ± 0.0707", "23,540,850", "32,818", " 2 ", "failed: loss is nan"):
-        assert word in said
+    assert [" ".join(line.split()) for line in said.splitlines()[1:-1]] == [
+        "configuration val AUROC seeds epochs minutes outcome",
+        "resnet18 1e-3 0.8500 ± 0.0707 2 3 2 0.25 trained",
+        "resnet18 0.5 1 1 0.10 failed",
+    ]
+    assert said.endswith("failed: loss is nan\n")
     assert "doubt" not in said
+    show_leaderboard(board, wide=True)
+    said = capsys.readouterr().out
+    for word in ("0.8500 ± 0.0707", "23,540,850", "32,818", rows[0].config.config_id, "images/s"):
+        assert word in said
 
 
 def test_what_is_too_good_is_doubted_beside_the_audit(trial_row, capsys):
@@ -72,6 +81,9 @@ def test_scores_of_two_classes_stand_at_both_thresholds(capsys):
     said = capsys.readouterr().out
     assert "0.4000" in said
     assert "at 0.5" in said
+    for name in ("threshold", "sensitivity", "specificity", "precision", "F1"):
+        assert f"{name} (class1)" in said
+    assert "AUROC (" not in said
     assert "class0" not in said
 
 
@@ -81,3 +93,4 @@ def test_scores_of_several_classes_stand_class_by_class(capsys):
     for word in ("class0", "class3", "mean of classes", "by the largest probability"):
         assert word in said
     assert "threshold" not in said
+    assert "sensitivity (" not in said

@@ -33,6 +33,7 @@ def ensemble(
     """Vote the best models, choose on validation, and open the test split once."""
     from pneumoray.distributed.resources import Resources
     from pneumoray.stages.vote import ensemble as run
+    from pneumoray.terminal.hints import show_next
     from pneumoray.terminal.progress import Progress
     from pneumoray.terminal.screens.ensemble import show_ensemble
 
@@ -54,3 +55,5 @@ def ensemble(
         click.echo(json.dumps(report))
     else:
         show_ensemble(report)
+        steps = {"predict an image": "predict IMAGE", "look at every run": "ui"}
+        show_next(steps, {"workspace": workspace, "mlflow": mlflow})

@@ -12,9 +12,9 @@ def studies(context):
 
     if context.invoked_subcommand is None:
         names = study_file.shipped()
-        width = max(map(len, names))
+        width = max(map(len, names)) + 2
         for name in names:
-            console.say(f"{name:{width}}  {study_file.read(name).description}")
+            console.say(study_file.read(name).description, head=f"{name:{width}}")
 
 
 @studies.command()

@@ -2,7 +2,13 @@
 
 import click
 
-from pneumoray.terminal.options import new_study_options, ray_options, workspace_option, yes_option
+from pneumoray.terminal.options import (
+    as_overrides,
+    new_study_options,
+    ray_options,
+    workspace_option,
+    yes_option,
+)
 
 
 @click.command("train-all")
@@ -31,6 +37,7 @@ def train_all(
     study,
     data,
     images,
+    positive,
     overrides,
     workers,
     workspace,
@@ -48,12 +55,12 @@ def train_all(
 ):
     """Train every backbone of a study over its grid, and track each run."""
     from pneumoray import study_file
-    from pneumoray.terminal import console
+    from pneumoray.terminal.hints import show_next
     from pneumoray.terminal.progress import Progress
-    from pneumoray.terminal.screens.leaderboard import show_leaderboard
+    from pneumoray.terminal.screens.leaderboard import next_steps, show_leaderboard
     from pneumoray.terminal.screens.plan import show_plan
 
-    more = [f"workers={workers}"] if workers else []
+    more = as_overrides(workers=workers, positive=positive)
     chosen = study_file.read(study, [*overrides, *more], small)
     from pneumoray.distributed.resources import Resources
 
@@ -69,11 +76,10 @@ def train_all(
         return
     if fresh:
         _confirm_fresh(chosen.name, workspace, yes)
-    from pneumoray.stages.board import leaderboard as leaderboard_of
     from pneumoray.stages.train import train_all as run
 
     with Progress() as progress:
-        run(
+        board = run(
             chosen,
             data,
             images=images,
@@ -89,11 +95,8 @@ def train_all(
             verbose=verbose,
             on_event=progress,
         )
-    show_leaderboard(leaderboard_of(chosen.name, workspace=workspace, mlflow=mlflow))
-    console.note(
-        "next: pneumoray ensemble --top 3   (vote the best, test once)   ·   "
-        "pneumoray compare --by AXIS   ·   pneumoray ui"
-    )
+    show_leaderboard(board)
+    show_next(next_steps(board), {"workspace": workspace, "mlflow": mlflow})
 
 
 def _confirm_fresh(study, workspace, yes):

@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from rich.text import Text
-
-from pneumoray.terminal.console import out, print_table, say, titled
+from pneumoray.terminal.console import say, say_whole
+from pneumoray.terminal.hints import place
+from pneumoray.terminal.table import Table
 
 if TYPE_CHECKING:
     from pneumoray.stages.compare import Made
@@ -14,15 +14,16 @@ def show_comparison(made: "Made") -> None:
     """Print a comparison: its table, what was held equal, and where the pictures are."""
     from pneumoray.evaluation.tables import columns
 
-    shown = columns(made.comparison.table())
-    table = titled(
+    shown = [column for column in columns(made.comparison.table()) if any(column.cells)]
+    table = Table(
         f"Study {made.title}",
         *(column.heading for column in shown),
         words=[column.heading for column in shown if not column.is_number],
+        keys=len(made.comparison.by),
     )
     for cells in zip(*(column.cells for column in shown), strict=True):
         table.add_row(*cells)
-    print_table(table)
+    table.show()
     for text in made.comparison.notes:
-        out.print(Text(text, style="" if made.comparison.is_all_equal else "yellow"))
-    say(f"pictures: {made.page}")
+        say(text, style="" if made.comparison.is_all_equal else "yellow")
+    say_whole(f"pictures: {place(made.page)}")

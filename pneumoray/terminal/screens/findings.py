@@ -3,31 +3,22 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
-from pneumoray.terminal.console import out
+from pneumoray.terminal.console import say
 
 if TYPE_CHECKING:
     from pneumoray.data.manifest import Finding
 
 _SEVERITY_STYLES = {"fix": "bold red", "handled": "yellow", "note": "dim"}
+_INDENT = max(map(len, _SEVERITY_STYLES)) + 2
 
 
 def show_findings(found: Sequence["Finding"]) -> None:
-    """Print the audit's findings, what must be fixed first."""
+    """Print the audit's findings, what must be fixed first: severity, kind, images, and the words."""
     if not found:
-        out.print("nothing found: the data can be used as it is")
-        return
-    table = Table(box=None, pad_edge=False)
-    table.add_column("severity")
-    table.add_column("kind", no_wrap=True)
-    table.add_column("images", justify="right")
-    table.add_column("finding", overflow="fold")
+        say("nothing found: the data can be used as it is")
     order = list(_SEVERITY_STYLES)
     for finding in sorted(found, key=lambda f: order.index(f.severity)):
+        count = len(finding.image_ids)
+        images = f", {count} image{'s' if count > 1 else ''}" if count else ""
         style = _SEVERITY_STYLES[finding.severity]
-        images = str(len(finding.image_ids)) if finding.image_ids else ""
-        table.add_row(Text(finding.severity, style), finding.kind, images, finding.message)
-    Console(highlight=False).print(table)
+        say(f"{finding.kind}{images}: {finding.message}", style, f"{finding.severity:{_INDENT}}")

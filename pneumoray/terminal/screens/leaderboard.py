@@ -2,41 +2,61 @@
 
 from typing import TYPE_CHECKING
 
-from rich.text import Text
-
-from pneumoray.terminal.console import out, print_table, titled
+from pneumoray.terminal.console import say
+from pneumoray.terminal.table import Table
 
 if TYPE_CHECKING:
-    from pneumoray.stages.board import Board
+    from pneumoray.comparing.board import Board
 
+_MEMBERS = 3  # of a vote that is proposed
 _OUTCOME_STYLES = {"failed": "red", "cut": "dim"}
 
 
-def show_leaderboard(board: "Board") -> None:
-    """Print a study's configurations, best first, and what gives reason to doubt them."""
-    from pneumoray.comparing import leaderboard as boards
+def show_leaderboard(board: "Board", wide: bool = False) -> None:
+    """Print a study's configurations, best first, and what gives reason to doubt them.
+
+    What decides between them, or all that is known of them where it is `wide`.
+    """
     from pneumoray.evaluation.tables import columns
 
-    found = board.standings
-    made = boards.table(found)
-    if (made["parameters"] == made["trainable"]).all():
+    made = board.table() if wide else board.summary()
+    if wide and (made["parameters"] == made["trainable"]).all():
         made = made.drop(columns="trainable")
-    made = made.drop(columns="backbone", errors="ignore")  # the names of the trials begin with it
+    if wide:
+        made = made.drop(columns="backbone", errors="ignore")  # the trials' names begin with it
     shown = columns(made)
-    table = titled(
-        f"Leaderboard of study {board.study}",
+    table = Table(
+        board.title,
         *(column.heading for column in shown),
         words=[column.heading for column in shown if not column.is_number],
+        wraps=None if wide else shown[0].heading,
     )
-    for standing, *cells in zip(found, *(column.cells for column in shown), strict=True):
+    for standing, *cells in zip(board.standings, *(one.cells for one in shown), strict=True):
         table.add_row(*cells, style=_OUTCOME_STYLES.get(standing.outcome))
-    print_table(table)
-    for standing in found:
+    table.show()
+    for standing in board.standings:
         for row in standing.rows:
             if row.outcome == "failed":
-                out.print(Text(f"{row.trial} failed: {row.reason}", style="red"))
-    for doubt in board.doubts:
-        out.print(Text(f"doubt: {doubt}", style="yellow"))
-    if board.doubts:
-        for message in board.noticed:
-            out.print(Text(f"       the audit noticed: {message}", style="yellow"))
+                say(f"{row.trial} failed: {row.reason}", style="red")
+    for line in board.warnings:
+        say(line, style="yellow")
+
+
+def next_steps(board: "Board") -> dict[str, str]:
+    """What is worth doing with this leaderboard -> the words of its command."""
+    from pneumoray.comparing.axes import varying
+
+    ended = [
+        row for standing in board.standings for row in standing.rows if row.outcome == "trained"
+    ]
+    num_families = min(_MEMBERS, len({row.family for row in ended}))
+    num_any = min(_MEMBERS, len({row.config.config_id for row in ended}))
+    steps = {}
+    if num_families > 1:
+        steps["vote the best, test once"] = f"ensemble --top {num_families}"
+    elif num_any > 1:
+        steps["vote the best, test once"] = f"ensemble --any-family --top {num_any}"
+    scored = [standing.config for standing in board.standings if standing.scored]
+    if axes := varying(scored):
+        steps["see what makes a difference"] = f"compare --by {axes[0]}"
+    return steps | {"look at every run": "ui"}

@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from pneumoray.terminal.console import duration, print_table, say, titled
+from pneumoray.terminal.console import duration, say
+from pneumoray.terminal.table import Table
 
 if TYPE_CHECKING:
     from pneumoray.stages.plan import Plan
@@ -14,12 +15,12 @@ def show_plan(made: "Plan") -> None:
     from pneumoray.evaluation.tables import shown
 
     fields = [field for field in varying(made.configs) if field != "backbone"]
-    table = titled(f"Trials of study {made.study}", "trial", *fields, words=("trial", *fields))
+    table = Table(f"Trials of study {made.study}", "trial", *fields, words=("trial", *fields))
     for config in made.configs:
         table.add_row(config.trial_id, *(shown(setting(config, field)) for field in fields))
-    print_table(table)
+    table.show()
     columns = ("backbone", "px", "trials", "images/s", "epochs", "worker hours", "disk MiB")
-    table = titled("Estimate", *columns, words=("backbone",))
+    table = Table("Estimate", *columns, words=("backbone",))
     for one in made.backbones:
         table.add_row(
             one.backbone,
@@ -30,7 +31,7 @@ def show_plan(made: "Plan") -> None:
             f"{one.hours:.2f}",
             f"{one.disk_mib:.0f}",
         )
-    print_table(table)
+    table.show()
     say(
         f"{len(made.configs)} trials on {made.num_images} images, {made.slots} side by side on "
         f"{made.device}: about {duration(made.hours * 3600)} and {made.disk_mib / 1024:.1f} GiB; "

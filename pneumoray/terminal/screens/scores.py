@@ -2,22 +2,25 @@
 
 from typing import Any
 
-from pneumoray.terminal.console import print_table, say, score, times, titled, with_interval
+from pneumoray.evaluation.titles import title
+from pneumoray.terminal.console import say, score, times, with_interval
+from pneumoray.terminal.table import Table
 
 
 def show_scores(report: dict[str, Any]) -> None:
     """Print one model's scores: at its threshold and at 0.5, or class by class if there are several."""
-    say(f"{report['num_images']} images of {report['num_groups']} patients")
+    positive = report["positive"]
+    which = f"; positive class: {positive}" if positive is not None else ""
+    say(f"{report['num_images']} images of {report['num_groups']} patients{which}")
     has_threshold = len(report["per_class"]) == 2
     heads = ["at its threshold", "at 0.5"] if has_threshold else ["by the largest probability"]
     columns = [report, report["at_half"]][: len(heads)]
-    table = titled("", "", *heads, words=("",))
+    table = Table("", "", *heads, words=("",))
     if has_threshold:
-        table.add_row("threshold", score(report["threshold"]), "0.5000")
+        table.add_row(title("threshold", positive), score(report["threshold"]), "0.5000")
     for name in ("auroc", "accuracy", "sensitivity", "specificity", "precision", "f1", "brier"):
-        title = {"auroc": "AUROC", "f1": "F1", "brier": "Brier"}.get(name, name)
-        table.add_row(title, *(with_interval(column, name) for column in columns))
-    print_table(table)
+        table.add_row(title(name, positive), *(with_interval(column, name) for column in columns))
+    table.show()
     if not has_threshold:
         print_classes(report)
     if report["test_openings"]:
@@ -28,12 +31,11 @@ def show_scores(report: dict[str, Any]) -> None:
 def print_classes(report: dict[str, Any]) -> None:
     """Each class against the rest, the weakest first, and their mean."""
     names = ("sensitivity", "specificity", "precision", "f1", "auroc")
-    heads = ("sensitivity", "specificity", "precision", "F1", "AUROC")
-    table = titled("", "class", "images", *heads, words=("class",))
+    heads = ("class", "images", *(title(name) for name in names))
+    table = Table("", *heads, words=("class",))
     weakest_first = sorted(report["per_class"], key=lambda row: (row["f1"] is None, row["f1"]))
     for row in weakest_first:
         table.add_row(row["name"], str(row["num_images"]), *(score(row[name]) for name in names))
-    table.add_section()
     mean = [score(report["macro"][name]) for name in names]
     table.add_row("mean of classes", str(report["num_images"]), *mean, style="bold")
-    print_table(table)
+    table.show()

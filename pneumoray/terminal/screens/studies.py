@@ -3,10 +3,10 @@
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.text import Text
 
-from pneumoray.terminal.console import out, print_table, say, score, size, titled
+from pneumoray.terminal.console import out, say, score, size
+from pneumoray.terminal.table import Table
 
 if TYPE_CHECKING:
     from pneumoray.stages.overview import Overview, Summary
@@ -18,22 +18,19 @@ _STATE_STYLES = {"running": "green", "failed": "red", "damaged": "red"}
 def show_overview(overview: "Overview") -> None:
     """Print a workspace's studies, the last trained first, and the disk that all of it takes."""
     heads = ("study", "state", "AUROC", "best model", "vote", "disk", "trained")
-    table = titled("", *heads, words=("study", "state", "best model"))
-    table.columns[3].no_wrap, table.columns[3].overflow = False, "ellipsis"  # gives way first
+    table = Table("", *heads, words=("study", "state", "best model"))
     for one in overview.studies:
         table.add_row(
             one.study,
-            Text(_state(one), style=_STATE_STYLES.get(one.state, "")),
+            _state(one),
             "" if one.best_val_auroc is None else score(one.best_val_auroc),
             one.best_backbone or "",
             "" if one.vote is None else score(one.vote_val_auroc),
             size(one.num_bytes),
             "" if one.trained_at is None else _when(one.trained_at),
+            style=_STATE_STYLES.get(one.state),
         )
-    if (terminal := Console(highlight=False)).is_terminal:
-        terminal.print(table)
-    else:
-        print_table(table)
+    table.show()
     out.print("AUROC is of validation: of the best trial, and of the newest vote.", style="dim")
     for one in overview.studies:
         if one.reason:

@@ -1,0 +1,74 @@
+"""Board: a study's leaderboard, and what gives reason to doubt it; it shows itself as a table."""
+
+import html
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from pneumoray.comparing import leaderboard, naming
+from pneumoray.comparing.suspicion import explaining, suspicions
+from pneumoray.evaluation.tables import to_html, to_text
+
+if TYPE_CHECKING:
+    from pneumoray.workspace import StudyFolder
+
+_DECIDING = ["val_auroc", "val_auroc_sd", "seeds", "epochs", "minutes", "outcome"]
+
+
+@dataclass(frozen=True, repr=False)
+class Board:
+    """A study's standings, best first; where `doubts` are, `noticed` is what the audit says of them."""
+
+    study: str
+    standings: list[leaderboard.Standing]
+    doubts: list[str]
+    noticed: list[str]
+
+    @property
+    def title(self) -> str:
+        seeds = self._seeds
+        return f"Leaderboard of study {self.study}" + (f", {seeds} seeds each" if seeds else "")
+
+    @property
+    def warnings(self) -> list[str]:
+        """Lines: each doubt, then what the audit noticed."""
+        noticed = self.noticed if self.doubts else []
+        return [
+            *(f"doubt: {doubt}" for doubt in self.doubts),
+            *(f"       the audit noticed: {message}" for message in noticed),
+        ]
+
+    def table(self) -> pd.DataFrame:
+        """One row a configuration, all that is known of it; columns as in `evaluation.tables`."""
+        return leaderboard.table(self.standings)
+
+    def summary(self) -> pd.DataFrame:
+        """What decides: what the configurations are called, score, seeds, epochs, minutes, outcome."""
+        whole = self.table().rename(columns={"epochs_trained": "epochs"})
+        deciding = [name for name in _DECIDING if name != "seeds" or not self._seeds]
+        names = naming.names(standing.config for standing in self.standings)
+        if len(set(names.values())) == len(whole) > 1:
+            whole[whole.columns[0]] = [names[one.config.trial_id] for one in self.standings]
+        return whole[[whole.columns[0], *deciding]]
+
+    @property
+    def _seeds(self) -> str:
+        """How many each configuration has, where that is one number above 1; else ''."""
+        counts = {standing.seeds for standing in self.standings}
+        return counts.pop() if len(counts) == 1 and counts != {"1"} else ""
+
+    def __repr__(self) -> str:
+        return "\n".join([self.title, to_text(self.summary()), *self.warnings])
+
+    def _repr_html_(self) -> str:
+        lines = "".join(f"<p>{html.escape(line)}</p>" for line in self.warnings)
+        return f"<p>{html.escape(self.title)}</p>{to_html(self.table())}{lines}"
+
+
+def board_of(folder: "StudyFolder", run_ids: dict[str, str]) -> Board:
+    """The leaderboard of the study in this folder; `run_ids` are its trials' runs in MLflow."""
+    rows = folder.rows(run_ids)
+    doubts = suspicions(rows)
+    noticed = explaining(folder.findings()) if doubts else []
+    return Board(folder.name, leaderboard.standings(rows), doubts, noticed)
