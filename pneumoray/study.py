@@ -44,6 +44,11 @@ class Study(Settings):
     data: str | None = None
     images: str | None = None
     patient_rule: str = KERMANY_RULE
+    positive: str | None = pydantic.Field(
+        None,
+        description="Of two classes the positive one: sensitivity, precision and the threshold are "
+        "about it. null: the one whose name is not negative, as NORMAL or healthy is.",
+    )
     max_images: int | None = pydantic.Field(None, ge=1)  # whole patients, about so many images
     val_fraction: float = pydantic.Field(0.15, gt=0, lt=0.5)
     test_fraction: float = pydantic.Field(0.15, gt=0, lt=0.5)
@@ -63,6 +68,14 @@ class Study(Settings):
             return values
         rung = min([*Race().rungs, *(epochs - 1 for epochs in _epochs_named(values))])
         return values | {"race": {"rungs": [rung]} if rung > 0 else "full"}
+
+    @pydantic.field_validator("positive", mode="before")
+    @classmethod
+    def _as_written(cls, positive: Any) -> Any:
+        """A class named by a number, as 1, needs no quotes; YAML's yes and no do."""
+        if isinstance(positive, bool):
+            raise ValueError("YAML reads this word as true or false: put the class in quotes")
+        return str(positive) if isinstance(positive, int) else positive
 
     @pydantic.model_validator(mode="after")
     def _runnable(self) -> Self:
@@ -95,8 +108,11 @@ class Study(Settings):
         }
 
     def fingerprint(self) -> dict[str, Any]:
-        """What makes two studies the same experiment: all but words and places."""
-        return self.model_dump(exclude={"description", "data", "images"})
+        """What makes two studies the same experiment: all but words and places.
+
+        Which class is positive is part of the packs.
+        """
+        return self.model_dump(exclude={"description", "data", "images", "positive"})
 
 
 def _epochs_named(place: Any, key: Any = None) -> list[int]:

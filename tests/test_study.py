@@ -269,9 +269,20 @@ def test_a_mistaken_override_is_one_line(override, message):
 
 
 def test_words_and_places_do_not_make_another_study():
-    same = study(description="other words", data="/elsewhere", images="/there")
+    same = study(description="other words", data="/elsewhere", images="/there", positive="ill")
     assert same.fingerprint() == study().fingerprint()
     assert study(seed=1).fingerprint() != study().fingerprint()
+
+
+def test_the_positive_class_is_a_word_or_a_number_but_no_truth_of_yaml():
+    assert study().positive is None
+    assert read("demo", ["positive=PNEUMONIA"]).positive == "PNEUMONIA"
+    assert read("demo", ["positive=1"]).positive == "1"
+    with pytest.raises(StudyError, match=r"positive False: YAML reads.*put the class in quotes"):
+        read("demo", ["positive=no"])
+    assert read("demo", ["positive='no'"]).positive == "no"
+    with pytest.raises(StudyError, match="'positive' belongs to the whole study"):
+        study(grid={"positive": ["a", "b"]})
 
 
 def test_optional_backbones_can_be_left_out():

@@ -52,15 +52,15 @@ def pictures(comparison: Comparison) -> list[Picture]:
         Picture(
             "curves",
             overlaid,
-            "Means over the trials of each value; after an early stop the others go on alone. Training "
+            "Means over the trials of each value, dashed where some have stopped and others go on. Training "
             "is measured while the epoch runs, with dropout and augmentation, validation after it.",
             f"Loss, AUROC and accuracy per epoch for the {of_all} of {by}. {where}",
         ),
         Picture(
             "overfitting",
             compare_curves.curves_apart(curves, overfit, by),
-            "Where the dashed line goes on falling and the solid one rises for good, the network learns "
-            f"its training images by heart. {where}",
+            "Where the dotted line of training goes on falling and that of validation rises for good, the "
+            f"network learns its training images by heart. {where}",
             f"Training and validation loss per epoch, one panel for each of the {of_all}. {where}",
         ),
         Picture(

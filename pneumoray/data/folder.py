@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from pneumoray.data.classes import described, has_negative, ordered
 from pneumoray.data.manifest import (
     LISTED_COLUMNS,
     OWN_COLUMNS,
@@ -29,13 +30,17 @@ IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".
 
 
 def scan(
-    data: Path, images: Path | None = None, patient_rule: str = KERMANY_RULE
+    data: Path,
+    images: Path | None = None,
+    patient_rule: str = KERMANY_RULE,
+    positive: str | None = None,
 ) -> tuple[Manifest, list[Finding]]:
     """List the images of a folder (split/CLASS/ or CLASS/) or of a CSV table; nothing is decoded.
 
     A table has the columns path (relative to `images`, by default the table's folder) and label,
     optionally patient and split; its other columns travel along. `patient_rule` is a regular
-    expression; its first group, or its whole match, in the file name is the patient.
+    expression; its first group, or its whole match, in the file name is the patient. Of two classes
+    `positive`, or what `classes.ordered` says, is the second.
     Raises DataError for data that can't be trained on: nothing there, one class, several labels.
     """
     try:
@@ -59,12 +64,15 @@ def scan(
         raise DataError(f"{error.filename} can't be read ({error.strerror}); check it") from None
     if odd := [name for name in table["id"] if re.search("[\r\n\ud800-\udfff]", name)]:
         raise DataError(f"{odd[0]!a} has a line break or is no UTF-8 in its name; rename it")
-    classes = tuple(sorted(set(table["label"]), key=_class_order))
-    if len(classes) < 2:
+    names = set(table["label"])
+    if len(names) < 2:
         raise DataError(
-            f"{data} has one class only ({classes[0]}); two or more are needed, "
+            f"{data} has one class only ({names.pop()}); two or more are needed, "
             "a folder or label each"
         )
+    classes = ordered(names, positive)
+    if len(classes) == 2 and positive is None and not has_negative(classes):
+        findings.append(Finding("positive-class", "note", described(classes, positive)))
     table = table.sort_values("id", kind="stable", ignore_index=True)
     indices = {name: i for i, name in enumerate(classes)}
     if "patient" not in table:
@@ -175,8 +183,3 @@ def _count_hidden(folder: Path) -> int:
 
 def _is_hidden(name: str) -> bool:
     return name.startswith(".") or name in ("__MACOSX", "Thumbs.db", "desktop.ini")
-
-
-def _class_order(name: str) -> tuple[bool, int, str]:
-    """Alphabetical, numbers by value: a stable order of classes."""
-    return (not name.isdecimal(), int(name) if name.isdecimal() else 0, name)

@@ -30,7 +30,8 @@ class Manifest:
     """The table of images, its classes in their lasting order, and the folder that it describes.
 
     `images` has LISTED_COLUMNS, after reading also FACT_COLUMNS, then the user's own columns, which
-    are text exactly as the table had it. `label` indexes `classes`.
+    are text exactly as the table had it. `label` indexes `classes`; of two, the second is the
+    positive one.
     """
 
     images: pd.DataFrame
@@ -44,6 +45,18 @@ class Manifest:
 
     def of_split(self, split: str) -> pd.DataFrame:
         return self.images[self.images["split"] == split]
+
+    @property
+    def positive(self) -> str | None:
+        """The positive one of two classes; None of several."""
+        return self.classes[1] if len(self.classes) == 2 else None
+
+    def with_classes(self, classes: tuple[str, ...]) -> Self:
+        """The same images and labels, with their classes in this order."""
+        labels = self.images["label"].map(
+            [classes.index(name) for name in self.classes].__getitem__
+        )
+        return replace(self, images=self.images.assign(label=labels), classes=classes)
 
     def with_images(self, images: pd.DataFrame) -> Self:
         return replace(self, images=images)

@@ -11,8 +11,17 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from pneumoray.evaluation.compare_plots import TRAIN, VAL, styles, wrapped
-from pneumoray.evaluation.plots import DPI, FAINT, png
+from pneumoray.evaluation.style import (
+    DPI,
+    FAINT,
+    FEWER_LINE,
+    TRAIN,
+    TRAIN_LINE,
+    VAL,
+    png,
+    styles,
+    wrapped,
+)
 
 _PANELS = {"loss": "Loss (nats)", "auroc": "AUROC", "accuracy": "Accuracy (share)"}
 
@@ -39,13 +48,11 @@ def overlaid_curves(
     for axes, (name, label) in zip(figure.subplots(1, 3), _PANELS.items(), strict=True):
         for value, means in curves.items():
             style = style_of[value]
-            epochs = means.index.to_numpy()
-            dashed: dict[str, Any] = {"linestyle": "--", "linewidth": 1, "alpha": 0.7}
-            if len(epochs) == 1:  # no line to see
-                dashed["marker"] = "_"
-            axes.plot(epochs, means[f"train_{name}"], color=style["color"], **dashed)
-            every = max(1, len(epochs) // 8)
-            axes.plot(epochs, means[f"val_{name}"], markersize=5, markevery=every, **style)
+            thin = {"color": style["color"], "linewidth": 1.2, "alpha": 0.8}
+            thin["marker"] = "_" if len(means) == 1 else ""  # there is no line to see
+            _line(axes, means, f"train_{name}", linestyle=TRAIN_LINE, **thin)
+            every = max(1, len(means) // 8)
+            _line(axes, means, f"val_{name}", markersize=5, markevery=every, **style)
             at = overfit.get(value)
             if name == "loss" and at is not None:
                 _ring(axes, at, float(means["val_loss"][at]), style["color"])
@@ -58,7 +65,8 @@ def overlaid_curves(
         handles=[
             *(Line2D([], [], label=value, markersize=6, **style_of[value]) for value in curves),
             Line2D([], [], color=FAINT, label="validation"),
-            Line2D([], [], color=FAINT, linestyle="--", linewidth=1, label="train"),
+            Line2D([], [], color=FAINT, linestyle=TRAIN_LINE, label="train"),
+            *_fewer_handle(curves),
             *_ring_handle(overfit),
             *_until_handle(until),
         ],
@@ -81,8 +89,9 @@ def curves_apart(
     grid = figure.subplots(num_rows, num_columns, sharex=True, sharey=True, squeeze=False)
     last = max(int(means.index.max()) for means in curves.values())
     for axes, (value, means) in zip(grid.flat, curves.items(), strict=False):
-        axes.plot(means.index, means["train_loss"], "o--", color=TRAIN, markersize=3)
-        axes.plot(means.index, means["val_loss"], "o-", color=VAL, markersize=3)
+        small: dict[str, Any] = {"marker": "o", "markersize": 3}
+        _line(axes, means, "train_loss", linestyle=TRAIN_LINE, color=TRAIN, **small)
+        _line(axes, means, "val_loss", color=VAL, **small)
         at = overfit.get(value)
         if at is not None:
             axes.axvspan(at, int(means.index.max()), color=TRAIN, alpha=0.12, linewidth=0)
@@ -105,15 +114,31 @@ def curves_apart(
     figure.legend(
         handles=[
             Line2D([], [], color=VAL, label="validation"),
-            Line2D([], [], color=TRAIN, linestyle="--", label="train"),
+            Line2D([], [], color=TRAIN, linestyle=TRAIN_LINE, label="train"),
+            *_fewer_handle(curves),
             *_ring_handle(overfit),
             *([shaded] if _ring_handle(overfit) else []),
         ],
         loc="outside lower center",
-        ncols=4,
+        ncols=5,
         fontsize="small",
     )
     return png(figure)
+
+
+def _line(axes: Axes, means: pd.DataFrame, name: str, **look: Any) -> None:
+    """A line of means, dashed from where they are over fewer trials than it began with."""
+    epochs, values = means.index.to_numpy(), means[name].to_numpy()
+    whole = int((means["num_trials"] == means["num_trials"].iloc[0]).sum())
+    axes.plot(epochs[:whole], values[:whole], **look)
+    if whole < len(means):
+        axes.plot(epochs[whole - 1 :], values[whole - 1 :], **look | {"linestyle": FEWER_LINE})
+
+
+def _fewer_handle(curves: Mapping[str, pd.DataFrame]) -> list[Line2D]:
+    if all(means["num_trials"].nunique() == 1 for means in curves.values()):
+        return []
+    return [Line2D([], [], color=FAINT, linestyle=FEWER_LINE, label="over fewer trials")]
 
 
 def _legend_columns(labels: Mapping[str, Any]) -> int:

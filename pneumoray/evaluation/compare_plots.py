@@ -4,10 +4,9 @@ Readable with up to twelve values. Colours are told apart by the colour-blind, a
 marker of its own besides.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -16,13 +15,10 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from sklearn.isotonic import isotonic_regression
 
-from pneumoray.evaluation.plots import DPI, png
+from pneumoray.evaluation.fonts import readable
+from pneumoray.evaluation.style import DPI, png, styles, wrapped
 
 SCORE = "Validation AUROC at the best epoch"
-# Okabe and Ito's colours (jfly.uni-koeln.de/color), less the yellow, which is faint on white.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
-VAL, TRAIN = _COLOURS[:2]
-_MARKERS = "os^DvPX*<>hp"
 _LINE_INCHES = 0.15  # of a name
 _WIDE = 20  # largest of the times over the smallest, from which their axis is logarithmic
 
@@ -90,12 +86,12 @@ def heat_map(means: pd.DataFrame, deviations: pd.DataFrame) -> bytes:
             color="black" if (score - low) / (high - low) > 0.55 else "white",
         )
     longest = max(map(len, means.columns)) * num_columns
-    axes.set_xticks(range(num_columns), [wrapped(name, 24) for name in means.columns])
+    axes.set_xticks(range(num_columns), [wrapped(readable(name), 24) for name in means.columns])
     if longest > 11 * width:
         axes.tick_params(axis="x", labelrotation=35)
         for tick in axes.get_xticklabels():
             tick.set(ha="right", rotation_mode="anchor")
-    axes.set_yticks(range(num_rows), [wrapped(name, 30) for name in means.index])
+    axes.set_yticks(range(num_rows), [wrapped(readable(name), 30) for name in means.index])
     across, down = means.columns.name, means.index.name
     axes.set(xlabel=across, ylabel=down, title=f"Score by {down} and {across}")
     bar = figure.colorbar(image, ax=axes)
@@ -104,31 +100,6 @@ def heat_map(means: pd.DataFrame, deviations: pd.DataFrame) -> bytes:
         empty = Rectangle((0, 0), 1, 1, hatch="///", edgecolor="#9ca3af", facecolor="white")
         figure.legend([empty], ["not trained"], loc="outside lower center", fontsize="small")
     return png(figure)
-
-
-def styles(labels: Sequence[str], in_order: bool) -> dict[str, dict[str, Any]]:
-    """Colour and marker of each value, as matplotlib takes them. `in_order`: from dark to light."""
-    shades = matplotlib.colormaps["viridis"](np.linspace(0, 0.82, len(labels)))
-    found = {}
-    for i, label in enumerate(labels):
-        colour = tuple(shades[i]) if in_order else _COLOURS[i % len(_COLOURS)]
-        is_again = not in_order and i >= len(_COLOURS)  # of the colour: the marker is hollow
-        found[label] = {
-            "color": colour,
-            "marker": _MARKERS[i % len(_MARKERS)],
-            "markerfacecolor": "white" if is_again else colour,
-        }
-    return found
-
-
-def wrapped(text: str, width: int) -> str:
-    """`text` in lines of at most `width`, cut where a layer string or a list of words may be."""
-    lines = [""]
-    for part in text.replace("-", "-\0").replace(", ", ", \0").split("\0"):
-        if lines[-1] and len(lines[-1] + part) > width:
-            lines.append("")
-        lines[-1] += part
-    return "\n".join(line.rstrip() for line in lines)
 
 
 def _time_axis(axes: Axes, points: pd.DataFrame) -> None:

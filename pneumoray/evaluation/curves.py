@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+_FEWEST_EPOCHS = 4  # that say anything of a trend
 _LAST_EPOCHS = 3  # that must all stand above the minimum
 _SMALLEST_RISE = 0.05  # of the minimum: less is no rise, however smooth the curve
 _CLEAR_OF_NOISE = 4  # standard deviations
@@ -25,12 +26,13 @@ def overfit_epoch(curves: pd.DataFrame) -> int | None:
     """The epoch of least validation loss, if from there it rises for good while train loss falls.
 
     For good: the last epochs (up to three) all stand above the minimum by more than 5 % of it and
-    four times the noise. Only epochs that every trial came to are looked at. None where nothing
-    overfits. On plateaus of 6 to 40 epochs of pure noise 3 to 5 % were still taken for overfitting.
+    four times the noise. Only epochs that every trial came to are looked at; fewer than four of
+    these say nothing. None where nothing overfits. On plateaus of 6 to 40 epochs of pure noise 3 to
+    5 % were still taken for overfitting.
     """
     whole = curves[curves["num_trials"] == curves["num_trials"].max()]
     val, train = whole["val_loss"].to_numpy(), whole["train_loss"].to_numpy()
-    if not np.isfinite(val).any():
+    if len(whole) < _FEWEST_EPOCHS or not np.isfinite(val).any():
         return None
     lowest = int(np.nanargmin(val))
     after = val[lowest + 1 :]

@@ -2,12 +2,12 @@
 
 `labels` is (N,) int64, an index into the classes; `probs` is (N, C) in [0, 1], rows sum to one.
 
-With two classes, class 1 is the positive one, and an image is called positive when
-`probs[:, 1] >= threshold` (0.5 unless given). With more classes the largest probability decides,
-and sensitivity, specificity, precision and F1 are one-vs-rest averages over the classes that occur
-in `labels`, equally weighted (macro). A score that the labels leave undefined is nan: AUROC when
-there is one class only, sensitivity without positives, specificity without negatives. Precision is
-0 when nothing was called positive.
+With two classes, class 1 is the positive one, as `data.classes` orders them, and an image is called
+positive when `probs[:, 1] >= threshold` (0.5 unless given). With more classes the largest
+probability decides, and sensitivity, specificity, precision and F1 are one-vs-rest averages over
+the classes that occur in `labels`, equally weighted (macro). A score that the labels leave
+undefined is nan: AUROC when there is one class only, sensitivity without positives, specificity
+without negatives. Precision is 0 when nothing was called positive.
 """
 
 import numpy as np

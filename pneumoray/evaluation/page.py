@@ -9,7 +9,7 @@ import jinja2
 import pandas as pd
 
 from pneumoray.evaluation import tables
-from pneumoray.evaluation.plots import DPI
+from pneumoray.evaluation.style import DPI
 
 _TEMPLATE = "page.html"
 

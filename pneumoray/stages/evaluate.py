@@ -37,11 +37,12 @@ def evaluate(
     """
     model = bundles.load(Path(bundle), own_code=own_code)
     manifest, _ = scan(Path(data), Path(images) if images else None, patient_rule)
-    if manifest.classes != model.classes:
+    if set(manifest.classes) != set(model.classes):
         raise DataError(
             f"{data} has the classes {', '.join(manifest.classes)}, and the model knows "
             f"{', '.join(model.classes)}: name folders or labels as those"
         )
+    manifest = manifest.with_classes(model.classes)
     rows = manifest.images
     if (rows["split"] == "test").any():
         rows = manifest.of_split("test")

@@ -75,6 +75,7 @@ def dry_run(
     manifest, _ = prepare.list_images(study, data, images, open_workspace(workspace))
     prepare.check_patients(manifest, no_patients)
     prepare.check_outputs(configs, manifest.classes)
+    prepare.tell_positive(manifest, study.positive, on_event)
     for backbone, where in dict.fromkeys((c.backbone, c.weights) for c in configs):
         if where not in ("none", "hub") and not weights.available(backbone, where):
             on_event({"type": "note", "text": f"weights of {backbone} are not to be had here"})

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pneumoray.config import Config
+from pneumoray.data import classes as ordering
 from pneumoray.data import split
 from pneumoray.data.audit import audit
 from pneumoray.data.demo import make_demo
@@ -17,9 +18,10 @@ from pneumoray.data.pack import ImageSettings, Pack, make_pack
 from pneumoray.data.photographs import make_photographs
 from pneumoray.data.read import map_threads, read_facts
 from pneumoray.errors import DataError, StudyError
+from pneumoray.journal import latest
 from pneumoray.models import weights
 from pneumoray.study import Study, optional_backbones, without_backbones
-from pneumoray.workspace import Workspace
+from pneumoray.workspace import StudyFolder, Workspace
 
 OnEvent = Callable[[dict[str, Any]], None]
 GENERATED: dict[
@@ -79,7 +81,7 @@ def list_images(
         place = make(workspace.root / folder)
     elif from_study and study.images and images is None:
         root = Path(study.images).expanduser()
-    manifest, findings = scan(place, root, study.patient_rule)
+    manifest, findings = scan(place, root, study.patient_rule, study.positive)
     if study.max_images is not None:
         manifest = split.subset(manifest, study.max_images, study.split_seed)
     return manifest, findings
@@ -96,6 +98,7 @@ def pack_images(
 ) -> Prepared:
     """Pack the images once for each way that the configurations look at them."""
     manifest, findings = listed
+    tell_positive(manifest, study.positive, on_event)
     fractions: dict[str, Any] = {
         "val_fraction": study.val_fraction,
         "test_fraction": study.test_fraction,
@@ -139,6 +142,16 @@ def check_outputs(configs: Iterable[Config], classes: Sequence[str]) -> None:
             )
 
 
+def check_order(folder: StudyFolder, classes: Sequence[str]) -> None:
+    """Refuse to go on with a study whose positive class was the other one of the two."""
+    before = latest(folder.journal, "study", "study").get(folder.name, {}).get("pack", {})
+    if list(classes) == before.get("classes", [])[::-1] and len(classes) == 2:
+        raise StudyError(
+            f"study {folder.name} was trained with the positive class {classes[0]}, and now it is "
+            f"{classes[1]}: go on with --positive {classes[0]}, or start over with --fresh"
+        )
+
+
 def check_leaks(manifest: Manifest, allow_leaks: bool) -> bool:
     """Whether the given test split shares groups with the rest. Raises DataError unless allowed."""
     shared = split.leaks(manifest)
@@ -170,10 +183,17 @@ def check_weights(configs: Sequence[Config]) -> None:
             weights.find(backbone, where, in_chans)
 
 
+def tell_positive(manifest: Manifest, chosen: str | None, on_event: OnEvent) -> None:
+    """Say in a note which of two classes is the positive one."""
+    if manifest.positive is not None:
+        on_event({"type": "note", "text": ordering.described(manifest.classes, chosen)})
+
+
 def audit_images(
-    data: Path, images: Path | None, patient_rule: str, on_event: OnEvent
+    data: Path, images: Path | None, patient_rule: str, positive: str | None, on_event: OnEvent
 ) -> list[Finding]:
     """Every Finding about a folder or table; reads each image once and keeps nothing."""
-    manifest, findings = scan(data, images, patient_rule)
+    manifest, findings = scan(data, images, patient_rule, positive)
+    tell_positive(manifest, positive, on_event)
     read, unreadable = read_facts(manifest, on_event=on_event)
     return audit(read, [*findings, *unreadable])

@@ -26,6 +26,7 @@ def of_study(study: Study, prepared: Prepared, leaking: bool) -> dict[str, Any]:
             "path": str(pack.path),
             "root": pack.manifest.root,
             "classes": list(pack.manifest.classes),
+            "positive": pack.manifest.positive,
             **{f"num_{split}": int(counts.get(split, 0)) for split in ("train", "val", "test")},
         },
         "findings": [asdict(finding) for finding in prepared.findings],

@@ -54,6 +54,8 @@ def train_all(
     prepare.check_patients(listed[0], no_patients)
     prepare.check_outputs(configs, listed[0].classes)
     folder = place.study(study.name)
+    if not fresh:
+        prepare.check_order(folder, listed[0].classes)
     prepare.check_weights(
         [c for c in configs if fresh or checkpoint.newest(folder.trial(c.trial_id)) is None]
     )

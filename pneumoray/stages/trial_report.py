@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import PurePosixPath
 
 import numpy as np
 import pandas as pd
@@ -17,14 +18,18 @@ _MOST_MISTAKES = 12  # that one picture shows
 
 def write(trial: Trial, state: checkpoint.State, pack: Pack) -> None:
     """Write the files into the trial's folder, from validation at its best epoch, for MLflow."""
-    from pneumoray.evaluation import plots
+    from pneumoray.evaluation import plots, trial_plots
 
     val = checkpoint.val_predictions(trial.folder)
     matrix = metrics.confusion(val.labels, val.probs)
+    of = f"{trial.id}, validation"
+    how = plots.decision(val.classes, None)
     pictures = {
-        "curves.png": plots.learning_curves([asdict(record) for record in state.records]),
-        "confusion.png": plots.confusion_matrix(matrix, val.classes),
-        "mistakes.png": plots.mistakes(*_mistakes(val, pack)),
+        "curves.png": trial_plots.learning_curves(
+            [asdict(record) for record in state.records], trial.id
+        ),
+        "confusion.png": plots.confusion_matrix(matrix, val.classes, of),
+        "mistakes.png": trial_plots.mistakes(*_mistakes(val, pack), of, how),
     }
     for name, png in pictures.items():
         artifact.write_bytes(trial.folder / name, png)
@@ -58,8 +63,8 @@ def _confused(matrix: np.ndarray, classes: Sequence[str]) -> pd.DataFrame:
     return table.sort_values("num_images", ascending=False, kind="stable")
 
 
-def _mistakes(val: Predictions, pack: Pack) -> tuple[list[np.ndarray], list[str]]:
-    """Pixels and titles of the images that were called wrong, the surest first."""
+def _mistakes(val: Predictions, pack: Pack) -> tuple[list[np.ndarray], list[str], list[str]]:
+    """Pixels, titles and file names of the images that were called wrong, the surest first."""
     called = metrics.predicted(val.probs)
     wrong = np.flatnonzero(called != val.labels)
     surest = wrong[np.argsort(-val.probs[wrong, called[wrong]], kind="stable")][:_MOST_MISTAKES]
@@ -68,4 +73,6 @@ def _mistakes(val: Predictions, pack: Pack) -> tuple[list[np.ndarray], list[str]
         f"{val.classes[val.labels[i]]}\ncalled {val.classes[called[i]]} {val.probs[i, called[i]]:.0%}"
         for i in surest
     ]
-    return [pack.pixels[row_of[val.image_ids[i]]] for i in surest], titles
+    ids = [val.image_ids[i] for i in surest]
+    files = [PurePosixPath(image_id).name for image_id in ids]
+    return [pack.pixels[row_of[image_id]] for image_id in ids], titles, files

@@ -146,10 +146,11 @@ def _report(
     val, test = soft_vote([member.val for member in members]), soft_vote(tested)
     point = _operating_point(val)
     identity = folder.identity()
-    scores = []
+    scores, judged = [], {}
     for member, predictions in zip(members, tested, strict=True):
         own = {"family": member.family, "backbone": member.backbone, "val_auroc": member.rank[0]}
-        scores.append(_scores(member.trial, predictions, _operating_point(member.val)) | own)
+        judged[member.trial] = predictions, _operating_point(member.val)
+        scores.append(_scores(member.trial, *judged[member.trial]) | own)
     val_auroc = metrics.auroc(val.labels, val.probs)
     report = reports.ensemble_report(
         _scores("vote", test, point) | {"val_auroc": val_auroc},
@@ -166,7 +167,7 @@ def _report(
     test.save(target / "test_predictions.csv")
     artifact.write_text(target / "report.md", reports.to_markdown(report))
     artifact.write_json(target / "report.json", report)
-    _draw(target, members, tested, test, point)
+    _draw(target, folder.name, judged | {"vote": (test, point)})
     return {
         "ensemble": target.name,
         "name": f"pneumoray-{folder.name}-ensemble",
@@ -207,19 +208,22 @@ def _save_bundle(
     bundle.save(described, weights, target)
 
 
-def _draw(
-    target: Path,
-    members: Sequence[Candidate],
-    tested: Sequence[Predictions],
-    test: Predictions,
-    point: OperatingPoint,
-) -> None:
+def _draw(target: Path, study: str, models: dict[str, tuple[Predictions, OperatingPoint]]) -> None:
+    """Pictures of test: the curves of all `models`, and how the vote calls."""
     from pneumoray.evaluation import plots
 
-    probs = calibration.apply_temperature(test.probs, point[0])
-    curves = {m.trial: (t.labels, t.probs) for m, t in zip(members, tested, strict=True)}
-    curves["vote"] = (test.labels, test.probs)
-    matrix = metrics.confusion(test.labels, probs, point[1])
-    artifact.write_bytes(target / "roc.png", plots.roc_curves(curves))
-    artifact.write_bytes(target / "reliability.png", plots.reliability(test.labels, probs))
-    artifact.write_bytes(target / "confusion.png", plots.confusion_matrix(matrix, test.classes))
+    scored = {
+        name: (test.labels, calibration.apply_temperature(test.probs, temperature), threshold)
+        for name, (test, (temperature, threshold)) in models.items()
+    }
+    labels, probs, threshold = scored["vote"]
+    classes = models["vote"][0].classes
+    matrix = metrics.confusion(labels, probs, threshold)
+    of = f"vote of study {study}, test"
+    pictures = {
+        "roc.png": plots.roc_curves(scored, classes, f"study {study}, test"),
+        "reliability.png": plots.reliability(labels, probs, classes, of, threshold),
+        "confusion.png": plots.confusion_matrix(matrix, classes, of, threshold),
+    }
+    for name, png in pictures.items():
+        artifact.write_bytes(target / name, png)

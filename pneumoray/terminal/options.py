@@ -1,6 +1,7 @@
 """Options that several commands share."""
 
 import functools
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,15 @@ def options(*options: Callable) -> Callable:
     return lambda command: functools.reduce(lambda f, option: option(f), reversed(options), command)
 
 
+def as_overrides(**fields: object) -> list[str]:
+    """Study fields that have an option of their own, as --set takes them; None is not set."""
+    return [
+        f"{field}={json.dumps(value, ensure_ascii=False)}"
+        for field, value in fields.items()
+        if value is not None
+    ]
+
+
 workspace_option = click.option(
     "--workspace",
     type=FOLDER,
@@ -25,11 +35,17 @@ data_options = options(
     click.option("--data", type=FOLDER, help="Image folder, or a CSV table of images."),
     click.option("--images", type=FOLDER, help="What the paths in the table are relative to."),
 )
+positive_option = click.option(
+    "--positive",
+    metavar="CLASS",
+    help="Of two classes the positive one. [default: the one not called normal, negative, ...]",
+)
 new_study_options = options(
     click.option(
         "--study", default="xray", show_default=True, help="A shipped study, or a YAML file."
     ),
     data_options,
+    positive_option,
     click.option(
         "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a study field."
     ),

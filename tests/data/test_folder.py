@@ -60,7 +60,7 @@ def test_training_and_testing_are_splits(tmp_path, draw):
     manifest, findings = scan(tmp_path)
     assert manifest.classes == ("a", "b")
     assert set(manifest.images["split"]) == {"train", "test"}
-    assert findings == []
+    assert kinds(findings) == ["positive-class"]  # neither name says which it is
 
 
 @pytest.mark.parametrize("name", ["val", "valid", "Validation"])
@@ -155,7 +155,42 @@ def test_a_table_brings_labels_patients_splits_and_its_own_columns(tmp_path, dra
     assert images["split"].tolist() == ["train", "val", "test"]
     assert manifest.extra_columns == ["sex", "class", "table_width"]
     assert images["table_width"].tolist() == ["NA", "", "9"]
-    assert kinds(findings) == ["renamed-columns", "repeated-rows"]
+    assert kinds(findings) == ["renamed-columns", "repeated-rows", "positive-class"]
+
+
+@pytest.mark.parametrize(
+    ("positive", "classes", "labels"),
+    [(None, ("NORMAL", "COVID"), [1, 0]), ("NORMAL", ("COVID", "NORMAL"), [0, 1])],
+)
+def test_of_two_classes_the_positive_one_is_the_second(tmp_path, draw, positive, classes, labels):
+    for name in ("COVID", "NORMAL"):
+        draw(tmp_path / "folder" / name / "x.png")
+    table = make_table(tmp_path, draw, "path,label\n1.png,COVID\n2.png,NORMAL\n")
+    for data, images in ((tmp_path / "folder", None), (table, tmp_path / "images")):
+        manifest, findings = scan(data, images, positive=positive)
+        assert (manifest.classes, manifest.positive) == (classes, classes[1])
+        assert manifest.images["label"].tolist() == labels
+        assert findings == []  # by name or by choice, nothing was guessed
+
+
+def test_a_guess_at_the_positive_class_is_a_finding_with_the_way_to_choose(tmp_path, draw):
+    for name in ("cat", "dog"):
+        draw(tmp_path / name / "x.png")
+    manifest, (finding,) = scan(tmp_path)
+    assert manifest.classes == ("cat", "dog")
+    assert (finding.kind, finding.severity) == ("positive-class", "note")
+    assert "--positive cat" in finding.message
+
+
+def test_classes_in_another_order_keep_every_label(tmp_path, draw):
+    for name in ("a", "b", "c"):
+        draw(tmp_path / name / "x.png")
+    manifest, _ = scan(tmp_path)
+    turned = manifest.with_classes(("c", "a", "b"))
+    assert turned.classes == ("c", "a", "b")
+    assert turned.images["label"].tolist() == [1, 2, 0]
+    assert turned.positive is None
+    pd.testing.assert_frame_equal(turned.with_classes(manifest.classes).images, manifest.images)
 
 
 @pytest.mark.parametrize(

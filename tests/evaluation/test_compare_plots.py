@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 from PIL import Image
 
-from pneumoray.evaluation import compare_curves, compare_plots
+from pneumoray.evaluation import compare_curves, compare_plots, style
 from pneumoray.evaluation.curves import mean_curves
 
 LONG = [f"C{64 + i}-C64-P-C128-C128-P-F-D128-D" for i in range(12)]
@@ -214,12 +214,24 @@ def test_one_wild_epoch_does_not_press_the_others_flat(figure):
     assert figure().axes[0].get_ylim()[1] < 10
 
 
+def test_a_mean_over_fewer_trials_than_it_began_with_is_dashed_from_there_on(figure):
+    data = curves("ab", 6, overfits=False)
+    data["a"]["num_trials"] = [3, 3, 3, 2, 2, 1]
+    for draw in (compare_curves.overlaid_curves, compare_curves.curves_apart):
+        draw(data, dict.fromkeys("ab"), "lr")
+        assert legend_of(figure())[-1] == "over fewer trials"
+        dashed = [line for line in figure().axes[0].lines if line.get_linestyle() == "--"]
+        assert [line.get_xdata().tolist() for line in dashed] == [[3, 4, 5, 6]] * 2  # train and val
+        whole = figure().axes[0].lines[0]
+        assert (whole.get_linestyle(), whole.get_xdata().tolist()) == (":", [1, 2, 3])
+
+
 def test_twelve_values_are_told_apart_and_numbers_run_from_dark_to_light():
-    words = compare_plots.styles(LONG, in_order=False)
-    assert len({(style["color"], style["marker"]) for style in words.values()}) == 12
-    assert len({style["marker"] for style in words.values()}) == 12
-    numbers = compare_plots.styles(LONG, in_order=True)
-    brightness = [sum(style["color"][:3]) for style in numbers.values()]
+    words = style.styles(LONG, in_order=False)
+    assert len({(look["color"], look["marker"]) for look in words.values()}) == 12
+    assert len({look["marker"] for look in words.values()}) == 12
+    numbers = style.styles(LONG, in_order=True)
+    brightness = [sum(look["color"][:3]) for look in numbers.values()]
     assert brightness == sorted(brightness)
 
 

@@ -31,7 +31,14 @@ def test_a_missing_value_does_not_spoil_the_mean():
 
 def test_overfitting_begins_at_the_minimum_before_a_rise():
     assert overfit_epoch(curves([0.9, 0.6, 0.5, 0.6, 0.7, 0.8])) == 3
-    assert overfit_epoch(curves([0.5, 0.7])) == 1
+    assert overfit_epoch(curves([0.5, 0.7, 0.8, 0.9])) == 1
+
+
+def test_fewer_than_four_epochs_say_nothing_of_overfitting():
+    assert overfit_epoch(curves([0.5, 0.7, 0.9])) is None
+    others = records([0.5, 0.7, 0.9, 1.2, 1.5])
+    assert overfit_epoch(mean_curves([others, others])) == 1
+    assert overfit_epoch(mean_curves([others, others[:3]])) is None  # both came to three only
 
 
 @pytest.mark.parametrize(

@@ -5,19 +5,10 @@ import pytest
 from PIL import Image
 
 from pneumoray.evaluation import plots
+from pneumoray.evaluation.metrics import auroc
+from pneumoray.evaluation.style import LINES
 
-
-def records(num_epochs):
-    return [
-        {
-            "epoch": epoch,
-            "train_loss": 1 / epoch,
-            "val_loss": 1.2 / epoch,
-            "train_auroc": 1 - 0.2 / epoch,
-            "val_auroc": 0.95 - 0.1 * abs(epoch - 3),  # best at epoch 3
-        }
-        for epoch in range(1, num_epochs + 1)
-    ]
+PAIR = ["NORMAL", "PNEUMONIA"]
 
 
 def predictions(num_classes, num_images=60, seed=0):
@@ -36,55 +27,50 @@ def opened(png):
 
 
 @pytest.fixture
-def texts(monkeypatch):
-    """Every text in the figures drawn, and tick values of their x axes."""
-    seen: dict[str, list] = {"texts": [], "ticks": []}
+def figure(monkeypatch):
+    """The last figure drawn, as it was when it was saved."""
+    seen = []
     png = plots.png
 
     def spy(figure):
-        data = png(figure)
-        for axes in figure.axes:
-            legend = axes.get_legend()
-            labels = legend.get_texts() if legend else []
-            seen["texts"] += [text.get_text() for text in [*labels, *axes.texts, axes.title]]
-            seen["texts"] += [axes.get_xlabel(), axes.get_ylabel()]
-            seen["ticks"].append(list(axes.get_xticks()))
-        return data
+        seen.append(figure)
+        return png(figure)
 
     monkeypatch.setattr(plots, "png", spy)
-    return seen
+    return lambda: seen[-1]
 
 
-@pytest.mark.parametrize("num_epochs", [1, 2, 3, 40])
-def test_learning_curves_have_whole_epochs_on_their_axis(num_epochs, texts):
-    opened(plots.learning_curves(records(num_epochs), "resnet18"))
-    assert all(float(tick).is_integer() for ticks in texts["ticks"] for tick in ticks)
-    assert {"Epoch", "Loss (nats)", "AUROC", "train", "validation"} <= set(texts["texts"])
+def words(figure):
+    """Every text in a figure but its ticks, its title first."""
+    found = [figure.get_suptitle()]
+    for axes in figure.axes:
+        legend = axes.get_legend()
+        found += [
+            text.get_text() for text in [*(legend.get_texts() if legend else []), *axes.texts]
+        ]
+        found += [axes.get_xlabel(), axes.get_ylabel()]
+    return found
 
 
-def test_learning_curves_mark_the_best_epoch_by_validation_auroc(texts):
-    plots.learning_curves(records(6))
-    assert "best epoch 3: 0.950" in texts["texts"]
-    assert "best epoch 3: 0.400" in texts["texts"]  # the loss at that epoch
-
-
-def test_the_smaller_loss_breaks_a_tie(texts):
-    tied = [dict(record, val_auroc=1.0) for record in records(4)]
-    plots.learning_curves(tied)
-    assert "best epoch 4: 1.000" in texts["texts"]
-
-
-def test_learning_curves_with_missing_values(texts):
-    gaps = [dict(record, val_auroc=None, train_auroc=float("nan")) for record in records(3)]
-    opened(plots.learning_curves(gaps))
-    assert not any("best" in text for text in texts["texts"])
-    opened(plots.learning_curves([]))
-
-
-def test_confusion_matrix_shows_counts_and_shares(texts):
+def test_confusion_matrix_shows_counts_and_shares_and_says_of_what(figure):
     matrix = np.array([[90, 10], [5, 15]])
-    opened(plots.confusion_matrix(matrix, ["NORMAL", "PNEUMONIA"]))
-    assert {"90\n90.0%", "10\n10.0%", "5\n25.0%", "15\n75.0%"} <= set(texts["texts"])
+    opened(plots.confusion_matrix(matrix, PAIR, "vgg11-1234, validation", 0.4234))
+    assert {"90\n90.0%", "10\n10.0%", "5\n25.0%", "15\n75.0%"} <= set(words(figure()))
+    assert words(figure())[0] == (
+        "Confusion matrix\nvgg11-1234, validation\ncalled PNEUMONIA from a probability of 0.423"
+    )
+
+
+@pytest.mark.parametrize(
+    ("classes", "threshold", "words"),
+    [
+        (PAIR, None, "called PNEUMONIA from a probability of 0.500"),
+        (PAIR, 0.25, "called PNEUMONIA from a probability of 0.250"),
+        (["a", "b", "c"], None, "called by the largest probability"),
+    ],
+)
+def test_how_a_class_is_called_is_said_in_words(classes, threshold, words):
+    assert plots.decision(classes, threshold) == words
 
 
 @pytest.mark.parametrize("num_classes", [3, 12, 60])
@@ -95,29 +81,67 @@ def test_confusion_matrix_of_many_classes_stays_a_page(num_classes):
 
 
 @pytest.mark.parametrize("num_classes", [2, 5])
-def test_roc_curves_name_every_model_with_its_auroc(num_classes, texts):
-    models = {"vgg11": predictions(num_classes), "vote": predictions(num_classes, seed=1)}
-    opened(plots.roc_curves(models))
-    assert sum("(AUROC 0." in text or "(AUROC 1." in text for text in texts["texts"]) == 2
+def test_roc_curves_name_every_model_with_its_auroc(num_classes, figure):
+    threshold, classes = (0.4, PAIR) if num_classes == 2 else (None, list("abcde"))
+    models = {
+        name: (*predictions(num_classes, seed=i), threshold)
+        for i, name in enumerate(("vgg11", "vote"))
+    }
+    opened(plots.roc_curves(models, classes, "study mini, test"))
+    named = [text for text in words(figure()) if "(AUROC 0." in text or "(AUROC 1." in text]
+    assert len(named) == 2
+    assert all(("threshold 0.400)" in text) == (num_classes == 2) for text in named)
+    of = "ROC of PNEUMONIA" if num_classes == 2 else "ROC of each class against the rest, averaged"
+    assert words(figure())[0] == f"{of}\nstudy mini, test"
+    assert any("sensitivity (PNEUMONIA)" in text for text in words(figure())) == (num_classes == 2)
 
 
-def test_roc_curves_of_one_class_say_undefined(texts):
-    opened(plots.roc_curves({"vgg11": (np.zeros(9, dtype=int), np.full((9, 2), 0.5))}))
-    assert "vgg11 (AUROC undefined)" in texts["texts"]
+def test_the_mark_on_a_roc_curve_stands_where_its_threshold_calls(figure):
+    labels = np.array([0, 0, 1, 1, 1])
+    positive = np.array([0.1, 0.6, 0.3, 0.6, 0.9])
+    probs = np.stack([1 - positive, positive], axis=1)
+    plots.roc_curves({"vgg11": (labels, probs, 0.5)}, PAIR)
+    curve = figure().axes[0].lines[0]
+    (mark,) = curve.get_markevery()
+    assert curve.get_xydata()[mark].tolist() == pytest.approx(
+        [1 / 2, 2 / 3]
+    )  # 0.6 and 0.9 are called
 
 
-def test_the_macro_roc_curve_has_the_macro_auroc_under_it():
+def test_models_are_told_apart_without_colours(figure):
+    models = {f"model{i}": (*predictions(2, seed=i), 0.5) for i in range(5)}
+    plots.roc_curves(models, PAIR)
+    lines = figure().axes[0].lines[:5]
+    assert len({line.get_marker() for line in lines}) == 5
+    assert len({str(line) for line in LINES}) == 5  # of dashes
+    assert [line.get_linestyle() for line in lines] == ["-", "--", "--", "--", "--"]
+
+
+def test_roc_curves_of_one_class_say_undefined(figure):
+    opened(plots.roc_curves({"vgg11": (np.zeros(9, dtype=int), np.full((9, 2), 0.5), 0.5)}, PAIR))
+    assert "vgg11 (AUROC undefined)" in words(figure())
+
+
+def test_the_macro_roc_curve_has_the_macro_auroc_under_it(figure):
     labels, probs = predictions(4, seed=2)
-    false, true = plots._roc(labels, probs)
-    assert np.trapezoid(true, false) == pytest.approx(plots.auroc(labels, probs), abs=0.01)
+    plots.roc_curves({"vgg11": (labels, probs, None)}, list("abcd"))
+    false, true = figure().axes[0].lines[0].get_xydata().T
+    assert np.trapezoid(true, false) == pytest.approx(auroc(labels, probs), abs=0.01)
 
 
 @pytest.mark.parametrize("num_classes", [2, 5])
-def test_reliability(num_classes, texts):
-    opened(plots.reliability(*predictions(num_classes)))
-    assert "Observed share" in texts["texts"]
-    opened(plots.reliability(np.ones(9, dtype=int), np.full((9, num_classes), 1 / num_classes)))
+def test_reliability(num_classes, figure):
+    classes, threshold = (PAIR, 0.25) if num_classes == 2 else (list("abcde"), None)
+    opened(plots.reliability(*predictions(num_classes), classes, "vote, test", threshold))
+    assert "Observed share" in words(figure())
+    what = "probability of PNEUMONIA" if num_classes == 2 else "probability of the class called"
+    assert words(figure())[0] == f"Reliability: {what}\nvote, test"
+    assert f"Predicted {what}" in words(figure())
+    assert ("threshold 0.250" in words(figure())) == (num_classes == 2)
+    alike = np.full((9, num_classes), 1 / num_classes)
+    opened(plots.reliability(np.ones(9, dtype=int), alike, classes))
 
 
 def test_the_same_input_gives_the_same_bytes():
-    assert plots.learning_curves(records(5)) == plots.learning_curves(records(5))
+    models = {"vgg11": (*predictions(2), 0.5)}
+    assert plots.roc_curves(models, PAIR) == plots.roc_curves(models, PAIR)

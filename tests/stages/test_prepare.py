@@ -5,8 +5,10 @@ import pytest
 from pneumoray.config import Config
 from pneumoray.data.folder import scan
 from pneumoray.errors import DataError, StudyError
+from pneumoray.journal import Journal
 from pneumoray.stages import prepare
 from pneumoray.study_file import parse
+from pneumoray.workspace import StudyFolder
 
 
 @pytest.fixture
@@ -56,3 +58,28 @@ def test_one_logit_is_for_two_classes():
     prepare.check_outputs([one_logit], ["a", "b"])
     with pytest.raises(StudyError, match="3 classes: use output: softmax"):
         prepare.check_outputs([one_logit], ["a", "b", "c"])
+
+
+def test_the_positive_class_is_told_once_and_of_several_none(xrays, tmp_path, draw_xrays):
+    said = []
+    prepare.tell_positive(scan(xrays)[0], None, said.append)
+    prepare.tell_positive(scan(xrays, positive="NORMAL")[0], "NORMAL", said.append)
+    prepare.tell_positive(scan(draw_xrays(tmp_path, 2, "abc"))[0], None, said.append)
+    assert said == [
+        {"type": "note", "text": "positive class: PNEUMONIA (NORMAL is negative by its name)"},
+        {"type": "note", "text": "positive class: NORMAL, as chosen (the other: PNEUMONIA)"},
+    ]
+
+
+def test_a_study_does_not_go_on_with_the_other_positive_class(tmp_path):
+    folder = StudyFolder(tmp_path / "x")
+    prepare.check_order(folder, ("NORMAL", "COVID"))  # nothing was trained yet
+    Journal(folder.journal).append("study", study="x", pack={"classes": ["COVID", "NORMAL"]})
+    prepare.check_order(folder, ("COVID", "NORMAL"))
+    prepare.check_order(folder, ("a", "b"))  # other data: the packs say so
+    with pytest.raises(StudyError) as caught:
+        prepare.check_order(folder, ("NORMAL", "COVID"))
+    assert str(caught.value) == (
+        "study x was trained with the positive class NORMAL, and now it is COVID: go on with "
+        "--positive NORMAL, or start over with --fresh"
+    )

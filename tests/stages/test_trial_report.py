@@ -6,10 +6,12 @@ import pytest
 
 from pneumoray import checkpoint
 from pneumoray.config import Config
+from pneumoray.evaluation import plots, trial_plots
 from pneumoray.predictions import Predictions
 from pneumoray.stages import trial_report
 from pneumoray.training.trial import Trial
 
+CONFIG = Config(backbone="resnet18", image_size=32)
 FILES = {
     "curves.png",
     "confusion.png",
@@ -31,7 +33,7 @@ def report(pack, tmp_path, monkeypatch, trial_row):
         probs = np.where(np.eye(2)[called] == 1, 0.9, 0.1)
         val = Predictions(images, probs, pack.manifest.classes)
         monkeypatch.setattr(checkpoint, "val_predictions", lambda folder: val)
-        trial = Trial(Config(backbone="resnet18", image_size=32), tmp_path, pack.path)
+        trial = Trial(CONFIG, tmp_path, pack.path)
         trial_report.write(trial, trial_row([0.6, 0.7]).state, pack)
         return val
 
@@ -45,6 +47,20 @@ def test_every_file_is_written_whatever_the_number_of_mistakes(report, tmp_path,
     confused = pd.read_csv(tmp_path / "confused.csv")
     assert confused["num_images"].sum() == num_wrong
     assert (confused["class"] != confused["called"]).all()
+
+
+def test_pictures_say_the_trial_the_split_and_how_it_calls(report, monkeypatch):
+    drawn = {}
+    for module, name in ((trial_plots, "mistakes"), (plots, "confusion_matrix")):
+        monkeypatch.setattr(
+            module, name, lambda *given, name=name: drawn.update({name: given}) or b"png"
+        )
+    val = report(2)
+    _, titles, files, of, how = drawn["mistakes"]
+    assert sorted(files) == sorted(id.rpartition("/")[2] for id in val.image_ids[:2])
+    assert all(title.endswith("90%") for title in titles)
+    assert of == drawn["confusion_matrix"][2] == f"{CONFIG.trial_id}, validation"
+    assert how == "called PNEUMONIA from a probability of 0.500"
 
 
 def test_scores_per_class_end_with_their_mean(report, tmp_path):

@@ -218,6 +218,16 @@ MISTAKES = {
         None,
         "regular expression",
     ),
+    "positive class that is none": (
+        [*TRAIN, *XRAYS, "--positive", "ILL"],
+        None,
+        "positive class 'ILL' is none of the classes NORMAL, PNEUMONIA",
+    ),
+    "positive class of three": (
+        ["pack", *TRAIN[1:], "--positive", "A"],
+        three_classes,
+        "the data has 3 classes",
+    ),
     "pack of nothing": (["pack", "--study", "small.yaml"], None, "names no data"),
     "dry run without data": ([*TRAIN, "--dry-run"], None, "names no data"),
 }
@@ -233,7 +243,8 @@ def test_a_mistake_is_one_line(here, command, prepare, said):
     lines = result.stderr.splitlines()
     assert re.search(said, lines[-1]), result.stderr
     assert lines[-1].startswith("error: ")
-    assert [line for line in lines if not line.startswith("read ")] == [lines[-1]]
+    told = ("read ", "positive class: ")
+    assert [line for line in lines if not line.startswith(told)] == [lines[-1]]
     assert result.stdout == ""
     assert written(here / "pneumoray-workspace") == []
 
@@ -364,6 +375,7 @@ def test_a_dry_run_plans_and_starts_nothing(here):
     assert result.stdout.count("mobilenetv3_small_100-") == 2  # two trials
     assert "2 trials" in result.stdout
     assert "nothing started" in result.stdout
+    assert "positive class: PNEUMONIA (NORMAL is negative by its name)" in result.stderr
     assert written(here / "pneumoray-workspace") == []
 
 
@@ -377,6 +389,19 @@ def test_pack_makes_packs_and_audit_exits_0_where_nothing_must_be_fixed(here):
     severities = {finding["severity"] for finding in json.loads(found.stdout)}
     assert found.exit_code == 0
     assert "fix" not in severities
+
+
+@pytest.mark.parametrize(
+    ("chosen", "classes"),
+    [((), ["NORMAL", "PNEUMONIA"]), (("--positive", "NORMAL"), ["PNEUMONIA", "NORMAL"])],
+)
+def test_pack_and_audit_take_the_positive_class_and_tell_it(here, chosen, classes):
+    packed = invoke("pack", "--study", "small.yaml", *XRAYS, *chosen)
+    about = Path(packed.stdout.split(":")[0]) / "manifest.json"
+    assert json.loads(about.read_text())["classes"] == classes
+    for result in (packed, invoke("audit", "xrays", "--json", *chosen)):
+        assert result.exit_code == 0, result.output
+        assert f"positive class: {classes[1]}" in result.stderr
 
 
 def test_audit_exits_1_where_something_must_be_fixed(here):

@@ -5,7 +5,7 @@ import sys
 
 import click
 
-from pneumoray.terminal.options import FOLDER, json_option
+from pneumoray.terminal.options import FOLDER, json_option, positive_option
 
 
 @click.command()
@@ -14,8 +14,9 @@ from pneumoray.terminal.options import FOLDER, json_option
 @click.option(
     "--patient-rule", help="Regular expression: the patient in a file name. [default: Kermany's]"
 )
+@positive_option
 @json_option
-def audit(data, images, patient_rule, as_json):
+def audit(data, images, patient_rule, positive, as_json):
     """Check an image folder or table; exit 1 where something must be fixed."""
     from dataclasses import asdict
 
@@ -25,7 +26,8 @@ def audit(data, images, patient_rule, as_json):
     from pneumoray.terminal.screens.findings import show_findings
 
     with Progress() as progress:
-        found = prepare.audit_images(data, images, patient_rule or KERMANY_RULE, progress)
+        rule = patient_rule or KERMANY_RULE
+        found = prepare.audit_images(data, images, rule, positive, progress)
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in found]))
     else:

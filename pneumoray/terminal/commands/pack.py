@@ -2,14 +2,14 @@
 
 import click
 
-from pneumoray.terminal.options import new_study_options, workspace_option, yes_option
+from pneumoray.terminal.options import as_overrides, new_study_options, workspace_option, yes_option
 
 
 @click.command()
 @new_study_options
 @workspace_option
 @yes_option
-def pack(study, data, images, overrides, small, workspace, yes):
+def pack(study, data, images, positive, overrides, small, workspace, yes):
     """Decode every image once, into the memory maps that trials read."""
     from dataclasses import asdict
 
@@ -20,7 +20,8 @@ def pack(study, data, images, overrides, small, workspace, yes):
     from pneumoray.terminal.progress import Progress
     from pneumoray.workspace import open_workspace
 
-    chosen, place = study_file.read(study, overrides, small), open_workspace(workspace)
+    sets = [*overrides, *as_overrides(positive=positive)]
+    chosen, place = study_file.read(study, sets, small), open_workspace(workspace)
     check_size(chosen, yes)
     with Progress() as progress:
         listed = prepare.list_images(chosen, data, images, place)

@@ -2,7 +2,13 @@
 
 import click
 
-from pneumoray.terminal.options import new_study_options, ray_options, workspace_option, yes_option
+from pneumoray.terminal.options import (
+    as_overrides,
+    new_study_options,
+    ray_options,
+    workspace_option,
+    yes_option,
+)
 
 
 @click.command("train-all")
@@ -27,6 +33,7 @@ def train_all(
     study,
     data,
     images,
+    positive,
     overrides,
     workers,
     workspace,
@@ -49,7 +56,7 @@ def train_all(
     from pneumoray.terminal.screens.leaderboard import next_steps, show_leaderboard
     from pneumoray.terminal.screens.plan import show_plan
 
-    more = [f"workers={workers}"] if workers else []
+    more = as_overrides(workers=workers, positive=positive)
     chosen = study_file.read(study, [*overrides, *more], small)
     from pneumoray.distributed.resources import Resources
 

@@ -9,12 +9,13 @@ from pneumoray.terminal.table import Table
 
 def show_scores(report: dict[str, Any]) -> None:
     """Print one model's scores: at its threshold and at 0.5, or class by class if there are several."""
-    say(f"{report['num_images']} images of {report['num_groups']} patients")
+    positive = report["positive"]
+    which = f"; positive class: {positive}" if positive is not None else ""
+    say(f"{report['num_images']} images of {report['num_groups']} patients{which}")
     has_threshold = len(report["per_class"]) == 2
     heads = ["at its threshold", "at 0.5"] if has_threshold else ["by the largest probability"]
     columns = [report, report["at_half"]][: len(heads)]
     table = Table("", "", *heads, words=("",))
-    positive = report["positive"]
     if has_threshold:
         table.add_row(title("threshold", positive), score(report["threshold"]), "0.5000")
     for name in ("auroc", "accuracy", "sensitivity", "specificity", "precision", "f1", "brier"):

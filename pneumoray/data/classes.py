@@ -1,0 +1,94 @@
+"""The lasting order of classes; of two, which one is the positive one."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from pneumoray.errors import DataError, did_you_mean
+
+# What a negative class is called, in any case and with any signs between the words: one of these
+# names, a name with one of these words (lung_normal), or one that denies the rest (no_tumor,
+# NonCOVID). Who denies a negative word (not normal) names a positive class.
+NEGATIVE_NAMES = frozenset(("0", "false", "no", "none"))
+NEGATIVE_WORDS = frozenset(
+    (
+        "absent",
+        "benign",
+        "control",
+        "healthy",
+        "neg",
+        "negative",
+        "nofinding",
+        "normal",
+        "uninfected",
+    )
+)
+NEGATIONS = ("no", "non", "not", "un", "without")
+
+
+def ordered(names: Iterable[str], positive: str | None = None) -> tuple[str, ...]:
+    """The classes by name, numbers by value; of two classes the negative one first.
+
+    The positive one is `positive`, else the one that isn't negative by its name, else the last by
+    name. Raises DataError where `positive` is no class, or is said of more than two.
+    """
+    classes = sorted(set(names), key=_by_name)
+    if positive is not None:
+        _check(positive, classes)
+        return tuple(sorted(classes, key=lambda name: name == positive))
+    if has_negative(classes):
+        return tuple(sorted(classes, key=lambda name: not _is_negative(name, classes)))
+    return tuple(classes)
+
+
+def has_negative(classes: Sequence[str]) -> bool:
+    """Whether there are two classes of which one, and one only, is negative by its name."""
+    return len(classes) == 2 and sum(_is_negative(name, classes) for name in classes) == 1
+
+
+def described(classes: Sequence[str], chosen: str | None) -> str:
+    """In one line, which of the two classes is the positive one, and why."""
+    negative, positive = classes
+    if chosen is not None:
+        return f"positive class: {positive}, as chosen (the other: {negative})"
+    if has_negative(classes):
+        return f"positive class: {positive} ({negative} is negative by its name)"
+    return (
+        f"positive class: {positive}, the last by name, for neither name or both say 'negative': to "
+        f"choose {negative}, say --positive {negative}, or positive: {negative} in the study"
+    )
+
+
+def _check(positive: str, classes: Sequence[str]) -> None:
+    if len(classes) > 2:
+        raise DataError(
+            f"positive class {positive!r} is chosen, but the data has {len(classes)} classes "
+            f"({', '.join(classes)}): each is judged against the rest, so leave positive out"
+        )
+    if positive not in classes:
+        raise DataError(
+            f"positive class {positive!r} is none of the classes {', '.join(classes)}: name one of "
+            f"these{did_you_mean(positive, classes)}"
+        )
+
+
+def _is_negative(name: str, pair: Sequence[str]) -> bool:
+    words = _words(name)
+    if len(words) == 1 and words <= NEGATIVE_NAMES:
+        return True
+    (other,) = (one for one in pair if one != name)
+    if any(_letters(name) == no + _letters(other) for no in NEGATIONS):  # notumor beside tumor
+        words = {"no"} | _words(other)
+    return words.isdisjoint(NEGATIVE_WORDS) != words.isdisjoint(NEGATIONS)
+
+
+def _words(name: str) -> set[str]:
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)  # NonCOVID is two words
+    return set(re.findall(r"[^\W_]+", apart.casefold()))
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[\W_]", "", name.casefold())
+
+
+def _by_name(name: str) -> tuple[bool, int, str]:
+    return (not name.isdecimal(), int(name) if name.isdecimal() else 0, name)
