@@ -5,8 +5,8 @@ import math
 import pandas as pd
 from matplotlib.figure import Figure
 
-from pneumoray.evaluation.compare_plots import SCORE, wrapped
-from pneumoray.evaluation.style import DPI, FAINT, VAL, png
+from pneumoray.evaluation.compare_plots import SCORE
+from pneumoray.evaluation.style import DPI, FAINT, VAL, png, wrapped
 
 MOST_ROWS = 30
 _ROW_INCHES = 0.3
