@@ -40,17 +40,3 @@ def varying(configs: Iterable[Config]) -> list[str]:
         for field in fields
         if len({setting(config, field) for config in configs} - {NOT_ITS_OWN}) > 1
     ]
-
-
-def telling_apart(configs: Iterable[Config]) -> list[str]:
-    """Of the fields that vary, those by which people name a configuration.
-
-    Its backbone, where that varies, and what differs between configurations of one backbone.
-    """
-    configs = list(configs)
-    own = {
-        field
-        for backbone in {config.backbone for config in configs}
-        for field in varying(config for config in configs if config.backbone == backbone)
-    }
-    return [field for field in varying(configs) if field == "backbone" or field in own]

@@ -6,16 +6,14 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from pneumoray.comparing import leaderboard
-from pneumoray.comparing.axes import setting, telling_apart
+from pneumoray.comparing import leaderboard, naming
 from pneumoray.comparing.suspicion import explaining, suspicions
-from pneumoray.evaluation.tables import shown, to_html, to_text
+from pneumoray.evaluation.tables import to_html, to_text
 
 if TYPE_CHECKING:
     from pneumoray.workspace import StudyFolder
 
 _DECIDING = ["val_auroc", "val_auroc_sd", "seeds", "epochs", "minutes", "outcome"]
-_WITHOUT = "-"  # in place of a setting that says nothing of a configuration
 
 
 @dataclass(frozen=True, repr=False)
@@ -46,18 +44,13 @@ class Board:
         return leaderboard.table(self.standings)
 
     def summary(self) -> pd.DataFrame:
-        """What decides: in what the configurations differ, score, seeds, epochs, minutes, outcome."""
+        """What decides: what the configurations are called, score, seeds, epochs, minutes, outcome."""
         whole = self.table().rename(columns={"epochs_trained": "epochs"})
-        deciding = whole[[name for name in _DECIDING if name != "seeds" or not self._seeds]]
-        configs = [standing.config for standing in self.standings]
-        fields = telling_apart(configs)
-        names = [
-            ", ".join(shown(setting(config, field)) or _WITHOUT for field in fields)
-            for config in configs
-        ]
-        is_told = fields and len(set(names)) == len(names)
-        first = pd.Series(names, name=", ".join(fields)) if is_told else whole.iloc[:, 0]
-        return pd.concat([first, deciding], axis=1)
+        deciding = [name for name in _DECIDING if name != "seeds" or not self._seeds]
+        names = naming.names(standing.config for standing in self.standings)
+        if len(set(names.values())) == len(whole) > 1:
+            whole[whole.columns[0]] = [names[one.config.trial_id] for one in self.standings]
+        return whole[[whole.columns[0], *deciding]]
 
     @property
     def _seeds(self) -> str:

@@ -18,7 +18,7 @@ from pneumoray.terminal.screens.scores import show_scores
 
 @pytest.fixture(autouse=True)
 def _narrow(monkeypatch):
-    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("COLUMNS", "80")
 
 
 def test_the_leaderboard_shows_what_decides_and_wide_all_of_it(trial_row, capsys):
@@ -30,10 +30,10 @@ def test_the_leaderboard_shows_what_decides_and_wide_all_of_it(trial_row, capsys
     board = Board("mine", standings(rows), [], [])
     show_leaderboard(board)
     said = capsys.readouterr().out
-    assert [line.split() for line in said.splitlines()[1:-1]] == [
-        ["lr", "val", "AUROC", "seeds", "epochs", "minutes", "outcome"],
-        ["0.001", "0.8500", "±", "0.0707", "2", "3", "2", "0.25", "trained"],
-        ["0.5", "1", "1", "0.10", "failed"],
+    assert [" ".join(line.split()) for line in said.splitlines()[1:-1]] == [
+        "configuration val AUROC seeds epochs minutes outcome",
+        "resnet18 1e-3 0.8500 ± 0.0707 2 3 2 0.25 trained",
+        "resnet18 0.5 1 1 0.10 failed",
     ]
     assert said.endswith("failed: loss is nan\n")
     assert "doubt" not in said

@@ -10,7 +10,7 @@ from pneumoray.terminal.options import FILE
 @click.command()
 @click.argument("file", type=FILE, default=Path("study.yaml"))
 def init(file):
-    """Write a commented study to FILE, by default study.yaml, to change and to train."""
+    """Write a commented study to FILE [study.yaml], to change and to train."""
     from pneumoray import study_file
     from pneumoray.terminal import console
 
