@@ -27,7 +27,8 @@ data_options = options(
 )
 new_study_options = options(
     click.option(
-        "--study", default="xray", show_default=True, help="A shipped study, or a YAML file."
+        "--study",
+        help="A shipped study, or a YAML file. [default: xray, or xray-64 where there is no GPU]",
     ),
     data_options,
     click.option(
