@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from pneumoray import ray_job
 from pneumoray.config import Config, validated
 from pneumoray.errors import StudyError, did_you_mean
 from pneumoray.grid import MOST_TRIALS, configurations, num_trials
@@ -31,6 +32,8 @@ def text_of(name_or_path: str) -> str:
     if name_or_path in shipped():
         return (resources.files("pneumoray") / "studies" / f"{name_or_path}.yaml").read_text()
     elif path.suffix in (".yaml", ".yml"):
+        if wrong := ray_job.misplaced(path):
+            raise StudyError(f"study {wrong}")
         try:
             return path.read_text()
         except OSError as error:

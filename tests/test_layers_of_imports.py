@@ -16,7 +16,7 @@ PACKAGE = Path(pneumoray.__file__).parent
 # may import within itself, but for `stages`, whose modules are siblings of their own.
 LAYERS: list[set[str]] = [
     {"errors"},
-    {"artifact"},
+    {"artifact", "ray_job"},
     {"data", "models"},
     {"config"},
     {"study"},
@@ -28,7 +28,14 @@ LAYERS: list[set[str]] = [
     {"serving", "comparing"},
     {"distributed"},
     {"stages.prepare", "stages.trial_report"},
-    {"stages.provenance", "stages.champion", "stages.recording", "stages.opening", "stages.run"},
+    {
+        "stages.default_study",
+        "stages.provenance",
+        "stages.champion",
+        "stages.recording",
+        "stages.opening",
+        "stages.run",
+    },
     {
         "stages.train",
         "stages.vote",

@@ -60,5 +60,10 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
+def speed(images_per_second: float) -> str:
+    """Two digits at least, so that slow is not nothing."""
+    return f"{images_per_second:.0f}" if images_per_second >= 10 else f"{images_per_second:.2g}"
+
+
 def times(count: int) -> str:
     return "once" if count == 1 else f"{count} times"

@@ -51,45 +51,52 @@ def train_all(
 ):
     """Train every backbone of a study over its grid, and track each run."""
     from pneumoray import study_file
+    from pneumoray.distributed.resources import Resources
+    from pneumoray.stages import plan
+    from pneumoray.stages.board import leaderboard as leaderboard_of
+    from pneumoray.stages.default_study import default_study
+    from pneumoray.stages.train import train_all as run
     from pneumoray.terminal import console
     from pneumoray.terminal.progress import Progress
     from pneumoray.terminal.screens.leaderboard import show_leaderboard
     from pneumoray.terminal.screens.plan import show_plan
 
-    more = as_overrides(workers=workers, positive=positive)
-    chosen = study_file.read(study, [*overrides, *more], small)
-    from pneumoray.distributed.resources import Resources
-
-    wanted = Resources(**resources)
-    if dry_run:
-        from pneumoray.stages import plan
-
-        with Progress() as progress:
+    more, wanted = as_overrides(workers=workers, positive=positive), Resources(**resources)
+    with Progress() as progress:
+        name = study or default_study(wanted.device, address, progress)
+        chosen = study_file.read(name, [*overrides, *more], small)
+        if dry_run:
             made = plan.dry_run(
-                chosen, data, images, workspace, wanted, yes, no_patients, on_event=progress
+                chosen,
+                data,
+                images=images,
+                workspace=workspace,
+                address=address,
+                resources=wanted,
+                no_patients=no_patients,
+                yes=yes,
+                on_event=progress,
             )
+        else:
+            run(
+                chosen,
+                data,
+                images=images,
+                workspace=workspace,
+                mlflow=mlflow,
+                address=address,
+                resources=wanted,
+                fresh=fresh,
+                allow_leaks=allow_leaks,
+                no_patients=no_patients,
+                promote=promote,
+                yes=yes,
+                verbose=verbose,
+                on_event=progress,
+            )
+    if dry_run:
         show_plan(made)
         return
-    from pneumoray.stages.board import leaderboard as leaderboard_of
-    from pneumoray.stages.train import train_all as run
-
-    with Progress() as progress:
-        run(
-            chosen,
-            data,
-            images=images,
-            workspace=workspace,
-            mlflow=mlflow,
-            address=address,
-            resources=wanted,
-            fresh=fresh,
-            allow_leaks=allow_leaks,
-            no_patients=no_patients,
-            promote=promote,
-            yes=yes,
-            verbose=verbose,
-            on_event=progress,
-        )
     show_leaderboard(leaderboard_of(chosen.name, workspace=workspace, mlflow=mlflow))
     console.note(
         "next: pneumoray ensemble --top 3   (vote the best, test once)   ·   "
