@@ -46,7 +46,7 @@ def write(journal):
                 fields = {"record": record, "best": best, "system": system}
                 journal.append("epoch", trial="resnet18-1", epoch=epoch, **fields)
             best = {"epoch": 2, "val_auroc": max(scores), "val_accuracy": 0.5}
-            ended = {"status": "FINISHED", "outcome": "trained", "best": best}
+            ended = {"status": "FINISHED", "outcome": "trained", "best": best, "time_seconds": 4.56}
             journal.append("end", trial="resnet18-1", **ended, parameters_total=11)
 
         def vote(self, began):
@@ -105,7 +105,7 @@ def test_a_trials_metrics_are_curves_and_its_constants_are_not_metrics(write, ru
     assert metrics == {"val_auroc", "best_val_auroc", "best_val_accuracy"}
     assert run.data.metrics["best_val_auroc"] == 0.9
     assert run.data.params["parameters_total"] == "11"
-    assert run.data.tags["best_epoch"] == "2"
+    assert (run.data.tags["best_epoch"], run.data.tags["time_seconds"]) == ("2", "4.6")
     curve = steps(client, run, "best_val_auroc")
     assert sorted(set(curve)) == [(1, 0.7), (2, 0.9), (3, 0.9)]
 
