@@ -35,6 +35,7 @@ LAYERS: list[set[str]] = [
         "stages.recording",
         "stages.opening",
         "stages.run",
+        "stages.summary",
     },
     {
         "stages.train",

@@ -83,7 +83,7 @@ class Relay(tune.Callback):
                 raise self.error
             self._fail(trial, result["failed"], result["diverged"])
         elif "record" in result:
-            self._say("epoch", trial, record=result["record"])
+            self._say("epoch", trial, record=result["record"], system=result["system"])
 
     def on_trial_complete(self, iteration, trials, trial, **info) -> None:
         if _id(trial) not in self.failed:

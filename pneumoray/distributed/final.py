@@ -23,6 +23,7 @@ from ray.tune.integration.ray_train import TuneReportCallback
 from pneumoray.distributed import experiment, race, runtime
 from pneumoray.distributed.experiment import OnEvent, Relay
 from pneumoray.distributed.resources import Resources
+from pneumoray.distributed.usage import Usage
 
 if TYPE_CHECKING:
     from pneumoray.training.trial import Trial
@@ -111,9 +112,9 @@ def _train_in_worker(config: dict[str, Any]) -> None:
     team = Team(context.get_world_rank(), context.get_world_size(), _wrap, _share)
     runtime.settle_worker(config["threads"], config["environment"])
     device = str(ray.train.torch.get_device()) if trial.device == "cuda" else trial.device
-    pack = open_pack(trial.pack)
+    pack, usage = open_pack(trial.pack), Usage()
     for record in train(trial.config, pack, trial.folder, device=device, team=team):
-        ray.train.report({"record": asdict(record)})
+        ray.train.report({"record": asdict(record), "system": usage.read(device)})
 
 
 def _wrap(model: torch.nn.Module) -> torch.nn.Module:

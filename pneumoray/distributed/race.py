@@ -16,6 +16,7 @@ from ray import tune
 from pneumoray.distributed import experiment, runtime
 from pneumoray.distributed.experiment import OnEvent, Relay
 from pneumoray.distributed.resources import Resources
+from pneumoray.distributed.usage import Usage
 
 if TYPE_CHECKING:
     from pneumoray.training.trial import Trial
@@ -58,11 +59,11 @@ def _train_in_actor(config: dict[str, Any], jobs: dict[str, dict[str, Any]]) -> 
     trial: Trial = job["trial"]
     try:
         runtime.settle_worker(job["threads"], job["environment"])
-        pack = open_pack(trial.pack)
+        pack, usage = open_pack(trial.pack), Usage()
         for record in train(
             trial.config, pack, trial.folder, until=job["until"], device=trial.device
         ):
-            tune.report({"record": asdict(record)})
+            tune.report({"record": asdict(record), "system": usage.read(trial.device)})
         (trial.folder / runtime.ERROR_FILE).unlink(missing_ok=True)  # of an earlier attempt
     except Exception as error:
         tune.report(runtime.failure(error, trial.folder))

@@ -9,9 +9,10 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from pneumoray import artifact, checkpoint, journal
+from pneumoray.checkpoint import EpochRecord
+from pneumoray.comparing import naming
 from pneumoray.config import Config
 from pneumoray.distributed.resources import Resources
-from pneumoray.grid import members
 from pneumoray.stages import trial_report
 from pneumoray.stages.prepare import OnEvent, Prepared
 from pneumoray.study import Race, Study
@@ -37,7 +38,8 @@ class Run:
             Trial(config, folder.trial(config.trial_id), prepared.pack_of(config).path)
             for config in configs
         ]
-        self._compared = _compared(study)
+        self._names, self._compared = naming.names(configs), naming.compared(study)
+        self._best: dict[str, EpochRecord] = {}
         self._open: set[str] = set()  # begun in this attempt, not ended
         self._ended = journal.latest(folder.journal, "end", "trial")
         # what diverged would diverge again; what failed otherwise is tried once more
@@ -179,7 +181,7 @@ class Run:
             if event["type"] == "start":
                 self._begin(trial, event["stage"])
             elif event["type"] == "epoch":
-                self._note_epoch(trial.id, event["record"])
+                self._note_epoch(trial.id, event["record"], event["system"])
             elif event["type"] == "failed":
                 self.failed[trial.id] = event["reason"]
                 self._end(trial, "FAILED", "failed", event["reason"], event["diverged"])
@@ -195,6 +197,7 @@ class Run:
         self.journal.append(
             "trial",
             trial=trial.id,
+            run_name=self._names[trial.id],
             stage=stage,
             family=trial.config.family,
             backbone=trial.config.backbone,
@@ -206,8 +209,22 @@ class Run:
             **self._compared[trial.id],
         )
 
-    def _note_epoch(self, trial_id: str, record: dict[str, Any]) -> None:
-        self.journal.append("epoch", trial=trial_id, epoch=record["epoch"], record=record)
+    def _note_epoch(
+        self, trial_id: str, record: dict[str, Any], system: dict[str, float] | None = None
+    ) -> None:
+        """Record an epoch, and what the trial has reached at best with it."""
+        best, known = EpochRecord(**record), self._best.get(trial_id)
+        if known is not None and not best.better_than(known):
+            best = known
+        self._best[trial_id] = best
+        self.journal.append(
+            "epoch",
+            trial=trial_id,
+            epoch=record["epoch"],
+            record=record,
+            best={"val_auroc": best.val_auroc, "val_accuracy": best.val_accuracy},
+            system=system or {},
+        )
 
     def _end(
         self,
@@ -239,17 +256,6 @@ class Run:
         )
         if outcome == "cut":
             self.on_event({"type": "cut", "trial": trial.id})
-
-
-def _compared(study: Study) -> dict[str, dict[str, str]]:
-    """Trial -> names of the comparisons and arms that it belongs to, as far as they have one."""
-    found: dict[str, dict[str, str]] = defaultdict(dict)
-    for member in members(study):
-        of = found[member.config.trial_id]
-        for key, name in (("comparison", member.comparison), ("arm", member.arm)):
-            if name:
-                of[key] = ", ".join(filter(None, (of.get(key), name)))
-    return found
 
 
 def _mean_up_to(repeats: Sequence[Trial], epoch: int) -> tuple[float, float]:

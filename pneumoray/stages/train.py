@@ -11,7 +11,7 @@ from pneumoray.distributed.capacity import this_machine
 from pneumoray.distributed.resources import Resources, is_remote, keep_token_private
 from pneumoray.errors import StudyError
 from pneumoray.grid import check_size, configurations
-from pneumoray.stages import champion, prepare, provenance, recording
+from pneumoray.stages import champion, prepare, provenance, recording, summary
 from pneumoray.stages.default_study import default_study
 from pneumoray.stages.prepare import OnEvent
 from pneumoray.stages.run import Run
@@ -88,6 +88,7 @@ def train_all(
                     _connect(stack, address, verbose)
                 run.train(resources)
                 champion.register(study, folder, run.journal, promote)
+                summary.note(folder, run.journal)
     rows = folder.rows(recording.run_ids(folder, settings))
     if all(row.outcome == "failed" for row in rows):
         raise StudyError(f"every trial of study {study.name} failed; the first: {rows[0].reason}")

@@ -33,7 +33,11 @@ def write(trial: Trial, state: checkpoint.State, pack: Pack) -> None:
     }
     for name, png in pictures.items():
         artifact.write_bytes(trial.folder / name, png)
-    tables = {"per_class.csv": _per_class(val), "confused.csv": _confused(matrix, val.classes)}
+    tables = {
+        "epochs.csv": pd.DataFrame([asdict(record) for record in state.records]),
+        "per_class.csv": _per_class(val),
+        "confused.csv": _confused(matrix, val.classes),
+    }
     for name, table in tables.items():
         artifact.write_text(trial.folder / name, table.to_csv(index=False))
 

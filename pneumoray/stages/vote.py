@@ -1,5 +1,6 @@
 """ensemble: champions by validation -> soft vote -> operating point -> the test split, opened once."""
 
+import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from pneumoray.evaluation import calibration, metrics
 from pneumoray.evaluation import report as reports
 from pneumoray.journal import Journal, latest
 from pneumoray.predictions import Predictions
-from pneumoray.stages import champion, recording
+from pneumoray.stages import champion, recording, summary
 from pneumoray.stages.opening import note_opening
 from pneumoray.stages.prepare import OnEvent
 from pneumoray.training.trial import Trial
@@ -66,6 +67,7 @@ def ensemble(
             if noted and not promote and recording.all_sent(folder, settings):
                 return record["report"]
         with recording.recorded(folder, settings, on_event):
+            began = time.time()
             if not (target / RECORD).exists():
                 rows = _rows(folder, members)
 
@@ -79,9 +81,11 @@ def ensemble(
                     folder, rows, address, resources or Resources(), verbose, note
                 )
                 record = _report(folder, target, members, rows, tested, openings)
+                record["began"] = began
                 artifact.write_json(target / RECORD, record)  # last: its presence means all of it
             if promote or name not in latest(folder.journal, "ensemble", "ensemble"):
                 journal.append("ensemble", **record, promote=promote)
+                summary.note(folder, journal)
     return record["report"]
 
 

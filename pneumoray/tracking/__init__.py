@@ -1,15 +1,21 @@
 """tracking: the journal of a study -> MLflow, and its registry. Nothing else imports mlflow.
 
-settings.py   mlflow.yaml: where runs and models go
-server.py     is the server there, and new enough; `pneumoray ui`
-replayer.py   one thread that sends the journal's lines, and never makes training wait
-records.py    one record -> what it says of the runs
-runs.py       parent run, trial runs, ensemble runs: found, or created
-registry.py   a Bundle -> a version of a registered model
+settings.py      mlflow.yaml: where runs and models go
+server.py        is the server there, and new enough
+pages.py         MLflow's pages on this machine; view.py: how they show a study's runs first
+replayer.py      one thread that sends the journal's lines, and never makes training wait
+records.py       one record -> what it says of the runs
+experiment.py    the study's experiment; client.py: MLflow without its global state
+runs.py          parent run, trial runs, vote runs: found, or created
+datasets.py      the splits of a Pack, as inputs of a run
+scores.py        what a vote scored: a dozen metrics, and tables
+descriptions.py  what the pages say in words
+registry.py      a Bundle -> a version of a registered model
 """
 
+from pneumoray.tracking.pages import serve
 from pneumoray.tracking.replayer import Replayer, replay, run_ids
-from pneumoray.tracking.server import check, serve
+from pneumoray.tracking.server import check
 from pneumoray.tracking.settings import Settings, find_settings
 
 __all__ = ["Replayer", "Settings", "check", "find_settings", "replay", "run_ids", "serve"]

@@ -7,14 +7,24 @@ from typing import Any
 import pandas as pd
 from mlflow.entities import Metric
 
-from pneumoray.tracking import registry
+from pneumoray.tracking import descriptions, experiment, registry, scores
 from pneumoray.tracking.runs import ENSEMBLE, TRIAL, Runs
 from pneumoray.tracking.settings import Settings
+from pneumoray.tracking.view import SCORE
 
 Record = dict[str, Any]
 
-_FILES = ("curves.png", "confusion.png", "mistakes.png", "per_class.csv", "confused.csv")
-_SUMMARY = ("parameters_total", "parameters_trainable", "time_seconds")
+_FILES = (
+    "curves.png",
+    "confusion.png",
+    "mistakes.png",
+    "epochs.csv",
+    "per_class.csv",
+    "confused.csv",
+)
+_SIZES = ("parameters_total", "parameters_trainable")
+_COUNTS = ("num_trained", "num_cut", "num_failed")
+_NOTE = "mlflow.note.content"
 
 
 class Writer:
@@ -36,10 +46,11 @@ class Writer:
             case "model":
                 self._model(record)
             case "opening":
-                tags = {"test_openings": record["number"]}
-                self.runs.tag(self.runs.parent(_milliseconds(record)), tags)
+                self._opening(record)
             case "ensemble":
                 self._ensemble(record)
+            case "summary":
+                self._summary(record)
             case "comparison":
                 path, run_id = Path(record["page"]), self.runs.parent(_milliseconds(record))
                 self.runs.file(run_id, f"comparisons/{path.name}", path)
@@ -51,7 +62,11 @@ class Writer:
         """Send epoch records of any trials, one request a run."""
         by_run: dict[str, list[Metric]] = {}
         for record in records:
-            metrics = _metrics(record["record"], record, step=record["epoch"])
+            values = record["record"] | _best(record.get("best") or {})
+            if self.settings.system_metrics:
+                system = record.get("system") or {}
+                values |= {f"system/{name}": value for name, value in system.items()}
+            metrics = _metrics(values, record, step=record["epoch"])
             by_run.setdefault(self._run_of(record), []).extend(metrics)
         for run_id, metrics in by_run.items():
             self.runs.metrics(run_id, metrics)
@@ -62,7 +77,9 @@ class Writer:
         self.runs.open(run_id)
         self.runs.params(run_id, record["config"])
         self.runs.tag(run_id, self._tags() | {"kind": "study"})
-        self.runs.dataset(run_id, record["pack"], "train")
+        self.runs.datasets(run_id, record["pack"], "train", "val")
+        if text := record["config"].get("description"):
+            experiment.describe(self.runs.client, self.runs.experiment_id, text)
         self.runs.client.log_dict(run_id, record["config"], "study.json")
         findings = pd.DataFrame(record.get("findings") or [])
         if "image_ids" in findings:
@@ -78,15 +95,16 @@ class Writer:
         tags: dict[str, Any] = {key: record[key] for key in keys if key in record}
         tags |= {"kind": "trial", "outcome": "running", "pack": pack["hash"]}
         self.runs.tag(run_id, self._tags() | tags)
-        self.runs.dataset(run_id, pack, "train")
+        self.runs.datasets(run_id, pack, "train", "val")
 
     def _end(self, record: Record) -> None:
         run_id = self._run_of(record)
-        values = {key: record.get(key) for key in _SUMMARY}
-        values |= {f"best_{key}": value for key, value in (record.get("best") or {}).items()}
-        self.runs.metrics(run_id, _metrics(values, record))
-        names = ("outcome", "reason", "weights_source")
-        self.runs.tag(run_id, {name: record.get(name) for name in names})
+        best = record.get("best") or {}
+        self.runs.metrics(run_id, _metrics(_best(best), record, step=best.get("epoch", 0)))
+        self.runs.params(run_id, {name: record[name] for name in _SIZES if record.get(name)})
+        tags = {name: record.get(name) for name in ("outcome", "reason", "weights_source")}
+        tags |= {"best_epoch": best.get("epoch"), "time_seconds": round(record["time_seconds"], 1)}
+        self.runs.tag(run_id, tags | {_NOTE: descriptions.of_trial(record)})
         self.runs.close(run_id, record["status"], _milliseconds(record))  # before what may fail
         if record.get("folder"):
             folder = Path(record["folder"])
@@ -99,35 +117,40 @@ class Writer:
             Path(record["bundle"]), record.get("origin") or {"trial": record["trial"]}
         )
         tags = {"trial": record["trial"]}
-        self._register(record, self._run_of(record), record.get("family"), tags)
+        text = descriptions.of_champion(record, self.study["study"])
+        self._register(record, self._run_of(record), record.get("family"), tags, text)
 
     def _ensemble(self, record: Record) -> None:
         report, members = record["report"], ",".join(record["members"])
         time = _milliseconds(record)
-        run_id = self.runs.child(record["ensemble"], ENSEMBLE, time)
+        run_id = self._vote_of(record)
         tags = {"kind": "ensemble", "stage": "ensemble", "family": "ensemble", "outcome": "tested"}
         tags |= {"members": members, "test_openings": str(record["openings"])}
-        self.runs.tag(run_id, self._tags() | tags)
+        text = descriptions.of_vote(record, self.study["study"])
+        self.runs.tag(run_id, self._tags() | tags | {_NOTE: text})
         facts = {
             key: value for key, value in report.items() if isinstance(value, str | int | float)
         }
         self.runs.params(
             run_id, {"members": members, "num_members": len(record["members"])} | facts
         )
-        self.runs.dataset(run_id, self.study["pack"], "test")
-        values = {"val_auroc": record["val_auroc"], "test_openings": record["openings"]}
-        values |= _scores(report["vote"])
-        for member in report["members"]:
-            values |= {f"{member['name']}/{key}": value for key, value in _scores(member).items()}
+        self.runs.datasets(run_id, self.study["pack"], "val", "test")
+        tested = scores.headline(report["vote"])
+        values = {SCORE: record["val_auroc"]} | tested
         self.runs.metrics(run_id, _metrics(values, record, step=record["openings"]))
+        parent = self.runs.parent(time)
+        self.runs.metrics(parent, _metrics(tested, record, step=record["openings"]))
         self.runs.close(run_id, "FINISHED", time)  # before what may fail
         self.runs.client.log_dict(run_id, report, "report.json")
+        self.runs.table(run_id, scores.table(report), "scores.json")
+        if len(per_class := scores.per_class(report)):
+            self.runs.table(run_id, per_class, "per_class.json")
         for name, path in record.get("files", {}).items():
             self.runs.file(run_id, name, Path(path))
-        self._register(record, run_id, "ensemble", {"members": members})
+        self._register(record, run_id, "ensemble", {"members": members}, text)
 
     def _register(
-        self, record: Record, run_id: str, family: str | None, tags: dict[str, str]
+        self, record: Record, run_id: str, family: str | None, tags: dict[str, str], text: str
     ) -> None:
         study = self.study["study"]
         tags |= {key: str(record.get(key, "")) for key in ("val_auroc", "val_digest")}
@@ -138,13 +161,35 @@ class Writer:
             experiment_id=self.runs.experiment_id,
             run_id=run_id,
             tags=tags,
+            description=text,
             promote=bool(record.get("promote")),
             time=_milliseconds(record),
         )
         registry.register(self.runs.client, entry)
 
+    def _summary(self, record: Record) -> None:
+        """What came out of the study, on its own run."""
+        run_id = self.runs.parent(_milliseconds(record))
+        values = _best(record["best"]) | {name: record[name] for name in _COUNTS}
+        self.runs.metrics(run_id, _metrics(values, record))
+        self.runs.tag(run_id, {_NOTE: descriptions.of_study(record)})
+        for name, path in record["files"].items():
+            self.runs.file(run_id, name, Path(path))
+
+    def _opening(self, record: Record) -> None:
+        run_id = self.runs.parent(_milliseconds(record))
+        self.runs.tag(run_id, {"test_openings": record["number"]})
+        self.runs.datasets(run_id, self.study["pack"], "test")
+
     def _run_of(self, record: Record) -> str:
-        return self.runs.child(record["trial"], TRIAL, _milliseconds(record))
+        time, name = _milliseconds(record), record.get("run_name", "")
+        return self.runs.child(record["trial"], TRIAL, time, name)
+
+    def _vote_of(self, record: Record) -> str:
+        """The vote's run, which began when the stage did."""
+        members = [one.get("backbone", one["name"]) for one in record["report"]["members"]]
+        began = round(1000 * (record.get("began") or record["time"]))
+        return self.runs.child(record["ensemble"], ENSEMBLE, began, f"vote of {', '.join(members)}")
 
     def _tags(self) -> dict[str, str]:
         """Tags of every run: versions, the commit, the Pack, and what the settings add."""
@@ -177,18 +222,9 @@ def _metrics(values: dict[str, Any], record: Record, step: int = 0) -> list[Metr
     ]
 
 
-def _scores(report: dict[str, Any]) -> dict[str, float]:
-    """A member's report as flat metrics: test_auroc, test_auroc_low, test_accuracy_at_half, ..."""
-    scores = {}
-    for suffix, part in (("", report), ("_at_half", report.get("at_half", {}))):
-        for key, value in part.items():
-            if isinstance(value, int | float):
-                scores[f"test_{key}{suffix}"] = float(value)
-        for key, ends in part.get("intervals", {}).items():
-            for end, value in zip(("low", "high"), ends, strict=True):
-                if value is not None:
-                    scores[f"test_{key}{suffix}_{end}"] = value
-    return scores
+def _best(record: Record) -> dict[str, Any]:
+    """What runs are ranked by, and the accuracy of the same epoch."""
+    return {SCORE: record.get("val_auroc"), "best_val_accuracy": record.get("val_accuracy")}
 
 
 def _milliseconds(record: Record) -> int:

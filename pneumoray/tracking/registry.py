@@ -20,6 +20,7 @@ from mlflow.models import Model
 
 from pneumoray import artifact
 from pneumoray.errors import WorkspaceError
+from pneumoray.tracking import descriptions
 
 ALIAS = "champion"
 BUNDLE, DECIDED = "pneumoray.bundle", "pneumoray.decided"
@@ -47,6 +48,7 @@ class Entry:
     experiment_id: str
     run_id: str
     tags: dict[str, str]  # val_auroc and val_digest among them decide on the alias
+    description: str = ""
     promote: bool = False
     time: int = 0  # of the record that asks, in milliseconds: the same one is heeded once
 
@@ -59,7 +61,8 @@ def register(client: MlflowClient, entry: Entry) -> ModelVersion:
     """
     digest = artifact.sha256_file(entry.folder / "bundle.json")  # holds those of the weights
     try:
-        client.create_registered_model(entry.name)
+        text = descriptions.of_model(entry.name, ALIAS)
+        client.create_registered_model(entry.name, description=text)
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
@@ -74,6 +77,7 @@ def register(client: MlflowClient, entry: Entry) -> ModelVersion:
             run_id=entry.run_id,
             model_id=model.model_id,
             tags=entry.tags | {BUNDLE: digest},
+            description=entry.description,
         )
     decided = version.tags.get(DECIDED, "")
     if not decided or (entry.promote and decided != f"promoted {entry.time}"):

@@ -54,7 +54,7 @@ class Replayer:
 
     def start(self) -> None:
         """Begin to send. Imports MLflow here: imports in two threads at once can fail."""
-        _with_mlflow("records")
+        with_mlflow("records")
         self._thread.start()
 
     def close(self, timeout: float = 120.0) -> int:
@@ -77,7 +77,7 @@ class Replayer:
         try:
             if self._writer is None:
                 check(self.settings)  # within seconds; MLflow would wait longer for a server
-                self._writer = _with_mlflow("records").Writer(
+                self._writer = with_mlflow("records").Writer(
                     self.settings, self._journal_id, self.path.absolute(), self._study
                 )
                 while self._pending and self._pending[0][0] <= self._writer.runs.num_sent:
@@ -177,13 +177,13 @@ def run_ids(settings: Settings, study: str) -> dict[str, str]:
         return {}
     try:
         check(settings)
-        return _with_mlflow("runs").trial_runs(settings, study)
+        return with_mlflow("runs").trial_runs(settings, study)
     except Exception as error:
         _log.info("MLflow can't be asked for runs: %s", error)
         return {}
 
 
-def _with_mlflow(name: str) -> Any:
+def with_mlflow(name: str) -> Any:
     """The module `name` of this package, with MLflow imported, and kept quiet."""
     prepare_environment()
     # what MLflow's own modules warn of is nothing that a user of pneumoray can mend

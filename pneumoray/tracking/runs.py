@@ -3,7 +3,9 @@
 Runs are found by their tags before one is created, and whatever is written twice is there once.
 """
 
+import getpass
 import json
+import os
 import posixpath
 import socket
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,11 +13,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pandas as pd
-from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
+from mlflow.entities import Metric, Param, RunTag
 
 from pneumoray import artifact
 from pneumoray.predictions import Predictions
+from pneumoray.tracking import datasets, experiment
+from pneumoray.tracking.client import connect, search
 from pneumoray.tracking.settings import Settings
 
 Item = TypeVar("Item")
@@ -24,10 +27,10 @@ JOURNAL, STUDY, TRIAL, ENSEMBLE = (
     f"pneumoray.{name}" for name in ("journal", "study", "trial", "ensemble")
 )
 PLACE, SENT = "pneumoray.place", "pneumoray.sent"
-_KIND = "mlflow.experimentKind"  # what MLflow's pages show first: training runs, not traces
+_SOURCE = "mlflow.source.name"
+_IN_A_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 _PARENT = ""  # the study's own run, beside the names of trials and ensembles
-_LONGEST_PARAM = 5000  # MLflow's limits are 6000 here,
-_LONGEST_DIGEST = 36
+_LONGEST_PARAM = 5000  # MLflow's own limit is 6000
 _METRICS_A_BATCH = 1000
 _OTHERS_A_BATCH = 100
 
@@ -42,10 +45,11 @@ class Runs:
         self.settings, self.journal_id, self.study = settings, journal_id, study
         self.place = artifact.digest([socket.gethostname(), str(place)])[:16]
         self.client = connect(settings)
-        self.experiment_id = self._experiment()
+        ours = f"tags.`{JOURNAL}` = '{journal_id}'"
+        self.experiment_id = experiment.find_or_create(self.client, settings, study, ours)
         self._ids: dict[str, str] = {}
         self.num_sent = 0
-        for run in search(self.client, self.experiment_id, f"tags.`{JOURNAL}` = '{journal_id}'"):
+        for run in search(self.client, self.experiment_id, ours):
             tags = run.data.tags
             self._ids[tags.get(TRIAL) or tags.get(ENSEMBLE) or _PARENT] = run.info.run_id
             self.num_sent = max(self.num_sent, int(tags.get(SENT, 0)))
@@ -54,15 +58,18 @@ class Runs:
         """The study's run."""
         if _PARENT not in self._ids:
             self._kill_orphans(time)
-            self._ids[_PARENT] = self._create(self.study, time, {PLACE: self.place})
+            tags = {PLACE: self.place, _SOURCE: "pneumoray train-all"}
+            self._ids[_PARENT] = self._create(self.study, time, tags)
         return self._ids[_PARENT]
 
-    def child(self, name: str, kind: str, time: int) -> str:
-        """The run of a trial or an ensemble (`kind` is the tag TRIAL or ENSEMBLE)."""
-        if name not in self._ids:
-            tags = {kind: name, "mlflow.parentRunId": self.parent(time)}
-            self._ids[name] = self._create(name, time, tags)
-        return self._ids[name]
+    def child(self, id: str, kind: str, time: int, name: str = "") -> str:
+        """The run of a trial or an ensemble (`kind` is the tag TRIAL or ENSEMBLE), called `name`."""
+        if id not in self._ids:
+            command = "train-all" if kind == TRIAL else "ensemble"
+            tags = {kind: id, "mlflow.parentRunId": self.parent(time)}
+            tags |= {_SOURCE: f"pneumoray {command}"}
+            self._ids[id] = self._create(name or id, time, tags)
+        return self._ids[id]
 
     def remember(self, num_sent: int) -> None:
         """Note on the parent run how many lines of the journal have been sent."""
@@ -96,18 +103,9 @@ class Runs:
         for batch in _batches(metrics, _METRICS_A_BATCH):
             self.client.log_batch(run_id, metrics=batch)
 
-    def dataset(self, run_id: str, pack: Mapping[str, Any], context: str) -> None:
-        """Name the Pack (hash, path, num_train, ...) as an input of the run."""
-        profile = {key: value for key, value in pack.items() if key.startswith("num_")}
-        dataset = Dataset(
-            name=f"{self.study}-{pack['hash'][:16]}",
-            digest=pack["hash"][:_LONGEST_DIGEST],
-            source_type="local",
-            source=json.dumps({"uri": pack["path"], "root": pack.get("root", "")}),
-            profile=json.dumps(profile | {"classes": pack.get("classes", [])}),
-        )
-        tags = [InputTag("mlflow.data.context", context)]
-        self.client.log_inputs(run_id, [DatasetInput(dataset, tags)])
+    def datasets(self, run_id: str, pack: Mapping[str, Any], *splits: str) -> None:
+        """Name splits of the Pack as inputs of the run."""
+        self.client.log_inputs(run_id, datasets.inputs(self.study, pack, splits))
 
     def file(self, run_id: str, name: str, path: Path) -> None:
         """Log a file as artifact `name`; a CSV as a table. One that is not there is left out."""
@@ -129,22 +127,9 @@ class Runs:
         if entry not in logged:
             self.tag(run_id, {"mlflow.loggedArtifacts": json.dumps([*logged, entry])})
 
-    def _experiment(self) -> str:
-        name = self.settings.experiment_name(self.study)
-        if (found := self.client.get_experiment_by_name(name)) is not None:
-            if found.lifecycle_stage == "deleted":
-                self.client.restore_experiment(found.experiment_id)
-            return found.experiment_id
-        location = None
-        if self.settings.is_database:
-            location = self.settings.artifacts
-            location = location if "://" in location else Path(location).as_uri()
-        return self.client.create_experiment(
-            name, location, tags={_KIND: "custom_model_development"}
-        )
-
     def _create(self, name: str, time: int, tags: Mapping[str, str]) -> str:
-        ours = {JOURNAL: self.journal_id, STUDY: self.study, "mlflow.source.name": "pneumoray"}
+        ours = {JOURNAL: self.journal_id, STUDY: self.study, "mlflow.user": _user()}
+        ours |= {"mlflow.source.type": "JOB" if _IN_A_JOB in os.environ else "LOCAL"}
         return self.client.create_run(
             self.experiment_id, start_time=time, run_name=name, tags=ours | dict(tags)
         ).info.run_id
@@ -172,24 +157,16 @@ def trial_runs(settings: Settings, study: str) -> dict[str, str]:
     return {run.data.tags[TRIAL]: run.info.run_id for run in newest_last if TRIAL in run.data.tags}
 
 
-def connect(settings: Settings) -> MlflowClient:
-    """A client of its own: MLflow's global tracking URI, and its variable, are left alone."""
-    return MlflowClient(settings.tracking_uri, registry_uri=settings.tracking_uri)
-
-
-def search(client: MlflowClient, experiment_id: str, text: str) -> Iterator[Run]:
-    """Every run of the experiment that the filter `text` finds."""
-    token = None
-    while True:
-        page = client.search_runs([experiment_id], text, page_token=token)
-        yield from page
-        if not (token := page.token):
-            return
-
-
 def _batches(items: Sequence[Item], size: int) -> Iterator[list[Item]]:
     for start in range(0, len(items), size):
         yield list(items[start : start + size])
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (ImportError, KeyError, OSError):  # a container whose user has no name
+        return f"uid {os.getuid()}"
 
 
 def _text(value: Any) -> str:

@@ -1,22 +1,19 @@
-"""The tracking server: whether it is there and new enough, and `pneumoray ui`."""
+"""The tracking server: whether it is there, and new enough."""
 
 import base64
 import errno
 import os
-import signal
 import socket
 import sqlite3
 import ssl
-import subprocess
-import sys
 import urllib.error
 import urllib.parse
 import urllib.request
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
 from pneumoray.errors import TrackingError
-from pneumoray.tracking.settings import ENVIRONMENT_VARIABLE, Settings, prepare_environment
+from pneumoray.tracking.settings import Settings
 
 OLDEST_MAJOR = 3
 TIMEOUT_SECONDS = 5.0
@@ -59,47 +56,6 @@ def shown(uri: str) -> str:
     if not parts.password:
         return uri
     return urllib.parse.urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-
-
-def serve(settings: Settings, host: str = "127.0.0.1", port: int = 5000) -> int:
-    """Show runs and models in a browser until interrupted; returns the exit status of MLflow.
-
-    Raises TrackingError when a server has the runs (it has pages itself), or the port is taken.
-    """
-    if not settings.is_database:
-        raise TrackingError(
-            f"the runs are on {shown(settings.tracking_uri)}, which has its own pages: open that"
-        )
-    check(settings)
-    with closing(socket.socket()) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise TrackingError(
-                f"port {port} on {host} can't be used ({error.strerror}); name another with --port"
-            ) from None
-    command = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port)]
-    command += ["--backend-store-uri", settings.tracking_uri, "--workers", "1"]
-    command += ["--artifacts-destination", settings.artifacts]
-    prepare_environment()
-    environment = {key: value for key, value in os.environ.items() if key != ENVIRONMENT_VARIABLE}
-    # a group of its own, because MLflow's server starts others that its end would leave behind
-    process = subprocess.Popen(command, env=environment, start_new_session=True)
-    default = signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        return process.wait()
-    except KeyboardInterrupt:
-        return 0
-    finally:
-        signal.signal(signal.SIGTERM, default)
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
-        process.wait()
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
 
 
 def _check_server(uri: str) -> None:

@@ -35,6 +35,10 @@ class Settings(pydantic.BaseModel):
     experiment: str = "pneumoray-{study}"
     model: str = "pneumoray-{study}-{family}"
     tags: dict[str, str] = pydantic.Field(default_factory=dict)
+    system_metrics: bool = pydantic.Field(
+        default=True,
+        description="Whether trials show what they took of the machine: processor, memory, disk, network.",
+    )
 
     @pydantic.model_validator(mode="after")
     def _known_placeholders(self) -> Self:

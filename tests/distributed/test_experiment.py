@@ -23,11 +23,12 @@ def relay(events):
 
 def test_a_trials_reports_become_events_in_order(relay, events):
     relay.on_trial_start(1, [], TRIAL)
-    relay.on_trial_result(1, [], TRIAL, {"record": {"epoch": 1}, "done": False})
+    measured = {"record": {"epoch": 1}, "system": {"cpu_utilization_percentage": 90.0}}
+    relay.on_trial_result(1, [], TRIAL, measured | {"done": False})
     relay.on_trial_result(2, [], TRIAL, {"done": True})  # Tune's own last word
     relay.on_trial_complete(2, [], TRIAL)
     assert [event["type"] for event in events] == ["start", "epoch", "done"]
-    assert events[1] == {"type": "epoch", "trial": "a", "stage": "final", "record": {"epoch": 1}}
+    assert events[1] == {"type": "epoch", "trial": "a", "stage": "final"} | measured
 
 
 def test_a_failure_is_told_once_and_is_no_completion(relay, events):

@@ -12,7 +12,14 @@ from pneumoray.stages import trial_report
 from pneumoray.training.trial import Trial
 
 CONFIG = Config(backbone="resnet18", image_size=32)
-FILES = {"curves.png", "confusion.png", "mistakes.png", "per_class.csv", "confused.csv"}
+FILES = {
+    "curves.png",
+    "confusion.png",
+    "mistakes.png",
+    "epochs.csv",
+    "per_class.csv",
+    "confused.csv",
+}
 
 
 @pytest.fixture

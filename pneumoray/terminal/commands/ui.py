@@ -15,11 +15,14 @@ from pneumoray.terminal.options import mlflow_option, workspace_option
     show_default=True,
     help="Port on this machine.",
 )
-def ui(workspace, mlflow, port):
+@click.option("--verbose", is_flag=True, help="Show what MLflow's server has to say.")
+def ui(workspace, mlflow, port, verbose):
     """Serve MLflow on this machine: compare runs, look at curves, fetch models."""
     from pneumoray import tracking
     from pneumoray.workspace import open_workspace
 
-    place = open_workspace(workspace)
-    is_demo = bool(place.studies()) and place.find(None).name == "demo"
-    tracking.serve(tracking.find_settings(mlflow, place.root, is_demo), "127.0.0.1", port)
+    place = open_workspace(workspace, to_write=False)
+    study = place.find(None).name
+    settings = tracking.find_settings(mlflow, place.root, study == "demo")
+    status = tracking.serve(settings, study, click.echo, port=port, verbose=verbose)
+    click.get_current_context().exit(status)

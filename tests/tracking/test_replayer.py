@@ -55,33 +55,6 @@ SCORES = {
 }
 
 
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory):
-    """An initialised database: making one takes MLflow seconds."""
-    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    settings = tracking.Settings(tracking_uri=f"sqlite:///{path}")
-    replayer._with_mlflow("runs").connect(settings).search_experiments()
-    return path
-
-
-@pytest.fixture
-def settings(tmp_path, empty_database, monkeypatch):
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.chdir(tmp_path)
-    shutil.copy(empty_database, tmp_path / "mlflow.db")
-    return tracking.find_settings(None, tmp_path)
-
-
-@pytest.fixture
-def journal(tmp_path):
-    return Journal(tmp_path / "studies" / "demo" / "journal.jsonl")
-
-
-@pytest.fixture
-def client(settings):
-    return replayer._with_mlflow("runs").connect(settings)
-
-
 def _begin(journal, trial="resnet18-1", stage="race", folder="", **changes):
     journal.append(
         "trial",
@@ -168,7 +141,8 @@ def test_a_study_is_a_parent_run_with_a_run_for_each_trial(journal, settings, cl
     trial, parent = runs["resnet18-1"], runs["demo"]
     assert trial.data.tags["mlflow.parentRunId"] == parent.info.run_id
     expected = {"backbone": "resnet18", "optimizer": "adam", "lr": "0.001", "clip_norm": "null"}
-    assert trial.data.params == expected
+    sizes = {"parameters_total": "11", "parameters_trainable": "10"}
+    assert trial.data.params == expected | sizes
     assert parent.data.params["grid"] == '{"lr": [0.001, 0.01]}'
     tags = {"stage": "final", "outcome": "trained", "pack": PACK_HASH, "version.torch": "2"}
     assert tags.items() <= trial.data.tags.items()
@@ -177,14 +151,22 @@ def test_a_study_is_a_parent_run_with_a_run_for_each_trial(journal, settings, cl
     assert runs["vgg11-2"].data.tags["outcome"] == "cut"
     assert {run.info.status for run in runs.values()} == {"FINISHED"}
     assert trial.data.metrics["best_val_auroc"] == 0.72
-    assert trial.data.metrics["parameters_trainable"] == 10
+    assert set(trial.data.metrics) == set(RECORD) | {"best_val_auroc"}  # and no constants
+    assert {"best_epoch": "2", "time_seconds": "4.5"}.items() <= trial.data.tags.items()
     rows = client.get_metric_history(trial.info.run_id, "val_auroc")
     assert [(row.step, row.value) for row in rows] == [(1, 0.71), (2, 0.72), (3, 0.73)]
     journalled = [json.loads(line) for line in journal.path.read_text().splitlines()]
     assert rows[0].timestamp == round(journalled[2]["time"] * 1000)
-    (dataset,) = trial.inputs.dataset_inputs
-    assert PACK_HASH.startswith(dataset.dataset.digest)
-    assert json.loads(dataset.dataset.profile)["num_train"] == 7
+    counts = {}
+    for dataset in trial.inputs.dataset_inputs:
+        assert PACK_HASH.startswith(dataset.dataset.digest)
+        (context,) = dataset.tags
+        assert (context.key, dataset.dataset.name) == (
+            "mlflow.data.context",
+            f"demo-{context.value}",
+        )
+        counts[context.value] = json.loads(dataset.dataset.profile)["num_images"]
+    assert counts == {"train": 7, "val": 3}
 
     files = {file.path for file in client.list_artifacts(trial.info.run_id)}
     assert files == {"curves.png", "val_predictions.json"}
@@ -213,7 +195,7 @@ def test_killed_in_the_middle_the_next_replay_completes_it(
     journal, settings, client, monkeypatch, survives
 ):
     _whole_study(journal)
-    records = replayer._with_mlflow("records")
+    records = replayer.with_mlflow("records")
     write, calls = records.Writer.write, []
 
     def killed_after(self, record):
@@ -425,7 +407,7 @@ def test_settings_come_from_the_first_file_there_is(tmp_path, monkeypatch):
 
 def test_the_shipped_file_says_the_defaults(tmp_path, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    shipped = Path(__file__).parents[1] / "mlflow.yaml"
+    shipped = Path(__file__).parents[2] / "mlflow.yaml"
     found = tracking.find_settings(shipped, tmp_path)
     assert found == tracking.find_settings(None, tmp_path, demo=True)
 
@@ -452,18 +434,8 @@ def test_bad_settings_are_refused_in_one_line(tmp_path, text, message):
     assert "\n" not in str(error.value)
 
 
-def test_pages_are_refused_where_a_server_has_its_own_or_the_port_is_taken(settings):
-    with pytest.raises(TrackingError, match="its own pages"):
-        tracking.serve(tracking.Settings(tracking_uri="http://there:5000"))
-    with closing(socket.socket()) as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        with pytest.raises(TrackingError, match="--port"):
-            tracking.serve(settings, "127.0.0.1", taken.getsockname()[1])
-
-
 def test_mlflow_reports_nothing_about_its_users():
-    replayer._with_mlflow("runs")
+    replayer.with_mlflow("runs")
     assert sys.modules["mlflow.telemetry.utils"].is_telemetry_disabled()
 
 
@@ -513,7 +485,7 @@ def test_champion_moves_only_to_a_better_model_on_the_same_images(
     def save(path, entry, model):  # MLflow's own takes a second each
         shutil.copytree(entry.folder, path)
 
-    monkeypatch.setattr(replayer._with_mlflow("registry"), "_save", save)
+    monkeypatch.setattr(replayer.with_mlflow("registry"), "_save", save)
 
     def steps():
         yield {"val_auroc": 0.9}, 1
@@ -622,15 +594,17 @@ def test_ensemble_is_tested_registered_and_loads_where_neither_package_nor_backb
     )
     journal.append("study_end", status="FINISHED")
     tracking.replay(journal.path, settings)
-    run = _runs(client)["ensemble-1"]
+    run = _runs(client)["vote of resnet18-1"]
     assert run.info.status == "FINISHED"
     metrics = run.data.metrics
-    assert metrics["test_auroc"] == metrics["resnet18-1/test_auroc_at_half"] == 0.9
-    assert (metrics["test_auroc_low"], metrics["test_openings"]) == (0.85, 2)
-    assert "test_accuracy_low" not in metrics
+    tested = {"test_auroc": 0.9, "test_auroc_low": 0.85, "test_auroc_high": 0.95}
+    tested |= {"test_accuracy": 0.8, "test_accuracy_high": 1.0}
+    assert metrics == {"best_val_auroc": 0.97} | tested
+    assert tested.items() <= _runs(client)["demo"].data.metrics.items()
+    assert run.data.tags["pneumoray.ensemble"] == "ensemble-1"
     assert run.data.params["temperature"] == "1.5"
     files = {file.path for file in client.list_artifacts(run.info.run_id)}
-    assert files == {"report.json", "report.md"}
+    assert files == {"report.json", "report.md", "scores.json"}
     assert _runs(client)["demo"].data.tags["test_openings"] == "2"
     assert not (tmp_path / "mlruns").exists()
 

@@ -1,0 +1,67 @@
+"""What a study found, with its leaderboard as table and picture: for the study's run in MLflow."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from pneumoray import artifact
+from pneumoray.comparing import leaderboard as boards
+from pneumoray.comparing import naming
+from pneumoray.journal import Journal, latest
+from pneumoray.workspace import StudyFolder, TrialRow
+
+_MOST_VOTERS = 3
+
+
+def note(folder: StudyFolder, journal: Journal) -> None:
+    """Write the leaderboard's files into the study's folder, and what it found into its journal."""
+    rows = folder.rows()
+    found = boards.standings(rows)
+    best = found[0]
+    names = naming.names(standing.config for standing in found)
+    table = boards.table(found)
+    table.insert(0, "name", [names[standing.config.trial_id] for standing in found])
+    files = {"leaderboard.csv": boards.to_csv(table).encode()}
+    if best.mean is not None:
+        from pneumoray.evaluation.leaderboard_plot import picture
+
+        files["leaderboard.png"] = picture(table.set_index("name"), folder.name)
+    for name, content in files.items():
+        artifact.write_bytes(folder.path / name, content)
+    counts = Counter(row.outcome for row in rows)
+    vote = _newest_vote(folder)
+    journal.append(
+        "summary",
+        best={
+            "name": names[best.config.trial_id],
+            "num_seeds": len(best.bests),
+            "val_auroc": best.mean,
+            "val_accuracy": best.val_accuracy,
+        },
+        **{f"num_{outcome}": counts[outcome] for outcome in ("trained", "cut", "failed")},
+        vote=vote,
+        next=_next(folder.name, rows, vote),
+        files={name: str(folder.path / name) for name in files},
+    )
+
+
+def _newest_vote(folder: StudyFolder) -> dict[str, Any] | None:
+    votes = latest(folder.journal, "ensemble", "ensemble").values()
+    if not votes:
+        return None
+    newest = max(votes, key=lambda record: record["time"])
+    scores = newest["report"]["vote"]
+    return {
+        "members": [member["backbone"] for member in newest["report"]["members"]],
+        "openings": newest["openings"],
+        **{name: scores[name] for name in ("auroc", "accuracy", "intervals", "num_images")},
+    }
+
+
+def _next(study: str, rows: Sequence[TrialRow], vote: dict[str, Any] | None) -> str:
+    if vote is not None:
+        return f"pneumoray predict FILM --model {study}"
+    families = {row.family for row in rows if row.outcome == "trained"}
+    if len(families) > 1:
+        return f"pneumoray ensemble --study {study} --top {min(len(families), _MOST_VOTERS)}"
+    return f"pneumoray leaderboard --study {study}"

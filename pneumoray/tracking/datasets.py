@@ -1,0 +1,32 @@
+"""The splits of a Pack as inputs of a run."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mlflow.entities import Dataset, DatasetInput, InputTag
+
+_DIGEST = 8  # digits, as MLflow's own
+
+
+def inputs(study: str, pack: Mapping[str, Any], splits: Iterable[str]) -> list[DatasetInput]:
+    """One input a split, with the split as its context. `pack`: hash, path, num_train, ..."""
+    return [
+        DatasetInput(
+            Dataset(
+                name=f"{study}-{split}",
+                digest=pack["hash"][:_DIGEST],
+                source_type="local",
+                source=json.dumps({"uri": pack["path"], "root": pack.get("root", "")}),
+                profile=json.dumps(
+                    {
+                        "num_images": pack.get(f"num_{split}"),
+                        "classes": pack.get("classes", []),
+                        "pack": pack["hash"],
+                    }
+                ),
+            ),
+            [InputTag("mlflow.data.context", split)],
+        )
+        for split in splits
+    ]

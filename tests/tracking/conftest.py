@@ -1,0 +1,36 @@
+"""A database of MLflow of its own for each test, and a journal to replay into it."""
+
+import shutil
+
+import pytest
+
+from pneumoray import tracking
+from pneumoray.journal import Journal
+from pneumoray.tracking import replayer
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory):
+    """An initialised database: making one takes MLflow seconds."""
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    settings = tracking.Settings(tracking_uri=f"sqlite:///{path}")
+    replayer.with_mlflow("runs").connect(settings).search_experiments()
+    return path
+
+
+@pytest.fixture
+def settings(tmp_path, empty_database, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(empty_database, tmp_path / "mlflow.db")
+    return tracking.find_settings(None, tmp_path)
+
+
+@pytest.fixture
+def journal(tmp_path):
+    return Journal(tmp_path / "studies" / "demo" / "journal.jsonl")
+
+
+@pytest.fixture
+def client(settings):
+    return replayer.with_mlflow("runs").connect(settings)
