@@ -10,7 +10,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.text import Text
 
 _OWN = "DejaVu Sans"  # comes with matplotlib
-_NOTE = r"\u....: a letter that no font here has; Noto Sans CJK has many"
+_NOTE = r"\u....: no font here has this letter"
 
 
 def readable(text: str) -> str:

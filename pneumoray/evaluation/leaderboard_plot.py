@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pneumoray.evaluation.compare_plots import SCORE
+from pneumoray.evaluation.fonts import readable
 from pneumoray.evaluation.style import DPI, FAINT, VAL, png, wrapped
 
 MOST_ROWS = 30
@@ -47,7 +48,7 @@ def picture(rows: pd.DataFrame, study: str) -> bytes:
             ha="center",
             fontsize="x-small",
         )
-    axes.set_yticks(range(len(shown)), [wrapped(str(name), 44) for name in shown.index])
+    axes.set_yticks(range(len(shown)), [wrapped(readable(str(name)), 44) for name in shown.index])
     axes.set_ylim(len(shown) - 0.5, -0.8)
     axes.margins(x=0.08)
     has_bars = bool(shown["val_auroc_sd"].notna().any())

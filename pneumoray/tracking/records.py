@@ -102,8 +102,8 @@ class Writer:
         best = record.get("best") or {}
         self.runs.metrics(run_id, _metrics(_best(best), record, step=best.get("epoch", 0)))
         self.runs.params(run_id, {name: record[name] for name in _SIZES if record.get(name)})
-        names = ("outcome", "reason", "weights_source", "time_seconds")
-        tags = {name: record.get(name) for name in names} | {"best_epoch": best.get("epoch")}
+        tags = {name: record.get(name) for name in ("outcome", "reason", "weights_source")}
+        tags |= {"best_epoch": best.get("epoch"), "time_seconds": round(record["time_seconds"], 1)}
         self.runs.tag(run_id, tags | {_NOTE: descriptions.of_trial(record)})
         self.runs.close(run_id, record["status"], _milliseconds(record))  # before what may fail
         if record.get("folder"):

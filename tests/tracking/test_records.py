@@ -46,7 +46,7 @@ def write(journal):
                 fields = {"record": record, "best": best, "system": system}
                 journal.append("epoch", trial="resnet18-1", epoch=epoch, **fields)
             best = {"epoch": 2, "val_auroc": max(scores), "val_accuracy": 0.5}
-            ended = {"status": "FINISHED", "outcome": "trained", "best": best}
+            ended = {"status": "FINISHED", "outcome": "trained", "best": best, "time_seconds": 4.56}
             journal.append("end", trial="resnet18-1", **ended, parameters_total=11)
 
         def vote(self, began):
@@ -105,7 +105,7 @@ def test_a_trials_metrics_are_curves_and_its_constants_are_not_metrics(write, ru
     assert metrics == {"val_auroc", "best_val_auroc", "best_val_accuracy"}
     assert run.data.metrics["best_val_auroc"] == 0.9
     assert run.data.params["parameters_total"] == "11"
-    assert run.data.tags["best_epoch"] == "2"
+    assert (run.data.tags["best_epoch"], run.data.tags["time_seconds"]) == ("2", "4.6")
     curve = steps(client, run, "best_val_auroc")
     assert sorted(set(curve)) == [(1, 0.7), (2, 0.9), (3, 0.9)]
 
@@ -196,3 +196,30 @@ def test_one_column_sorts_all_runs(write, runs, client, tmp_path):
         ("demo", 0.9),
         ("resnet18 adamw 1e-3", 0.9),
     ]
+
+
+def test_written_again_it_leaves_the_same(write, runs, client, tmp_path):
+    (tmp_path / "leaderboard.png").write_bytes(b"png")
+    write.study()
+    write.trial()
+    write.vote(began=None)
+    write.summary(tmp_path / "leaderboard.png")
+
+    def everything():
+        found = {}
+        for name, run in runs().items():
+            rows = [
+                (row.key, row.step, row.timestamp, row.value)
+                for key in sorted(run.data.metrics)
+                for row in client.get_metric_history(run.info.run_id, key)
+            ]
+            tags = {key: value for key, value in run.data.tags.items() if key != "pneumoray.sent"}
+            files = sorted(file.path for file in client.list_artifacts(run.info.run_id))
+            inputs = sorted(one.dataset.name for one in run.inputs.dataset_inputs)
+            times = (run.info.start_time, run.info.end_time)
+            found[name] = (run.info.run_id, times, rows, run.data.params, tags, files, inputs)
+        return found
+
+    once = everything()
+    client.set_tag(once["demo"][0], "pneumoray.sent", "0")
+    assert everything() == once

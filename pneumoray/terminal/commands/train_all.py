@@ -55,43 +55,43 @@ def train_all(
 ):
     """Train every backbone of a study over its grid, and track each run."""
     from pneumoray import study_file
+    from pneumoray.distributed.resources import Resources
+    from pneumoray.stages import plan
+    from pneumoray.stages.default_study import default_study
+    from pneumoray.stages.train import train_all as run
     from pneumoray.terminal.hints import show_next
     from pneumoray.terminal.progress import Progress
     from pneumoray.terminal.screens.leaderboard import next_steps, show_leaderboard
     from pneumoray.terminal.screens.plan import show_plan
 
-    more = as_overrides(workers=workers, positive=positive)
-    chosen = study_file.read(study, [*overrides, *more], small)
-    from pneumoray.distributed.resources import Resources
-
-    wanted = Resources(**resources)
+    more, wanted = as_overrides(workers=workers, positive=positive), Resources(**resources)
+    with Progress() as progress:
+        name = study or default_study(wanted.device, address, progress)
+    chosen = study_file.read(name, [*overrides, *more], small)
+    common = {
+        "images": images,
+        "workspace": workspace,
+        "address": address,
+        "resources": wanted,
+        "no_patients": no_patients,
+        "yes": yes,
+    }
     if dry_run:
-        from pneumoray.stages import plan
-
         with Progress() as progress:
-            made = plan.dry_run(
-                chosen, data, images, workspace, wanted, yes, no_patients, on_event=progress
-            )
+            made = plan.dry_run(chosen, data, **common, on_event=progress)
         show_plan(made)
         return
     if fresh:
         _confirm_fresh(chosen.name, workspace, yes)
-    from pneumoray.stages.train import train_all as run
-
     with Progress() as progress:
         board = run(
             chosen,
             data,
-            images=images,
-            workspace=workspace,
+            **common,
             mlflow=mlflow,
-            address=address,
-            resources=wanted,
             fresh=fresh,
             allow_leaks=allow_leaks,
-            no_patients=no_patients,
             promote=promote,
-            yes=yes,
             verbose=verbose,
             on_event=progress,
         )
