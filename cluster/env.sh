@@ -5,6 +5,7 @@
 #
 # It exports Ray's token mode and addresses, the workspace and the data that the node was started
 # with, and puts the folder of `ray` and `pneumoray` on the PATH. Of several nodes it takes the last.
+# A token that was given as RAY_AUTH_TOKEN is written down nowhere: export it yourself.
 set -euo pipefail
 on_path=$(command -v ray || true)
 # shellcheck source=common.sh
