@@ -5,11 +5,8 @@ set -euo pipefail
 # shellcheck source=common.sh
 . "$(dirname "$0")/common.sh"
 
-runs() { # whether process $1 is still a node of ours, and not something that got its number
-  case "$(ps -p "$1" -o args= 2>/dev/null)" in *"ray start --block"*) ;; *) false ;; esac
-}
-
 stopped=0
+# shellcheck disable=SC2045  # our own names: numbers
 for log in $(ls -t "$nodes"/[0-9]*.log 2>/dev/null); do # the newest first: the head goes last
   pid=$(basename "$log" .log)
   if runs "$pid"; then
@@ -23,7 +20,7 @@ for log in $(ls -t "$nodes"/[0-9]*.log 2>/dev/null); do # the newest first: the 
     fi
     stopped=$((stopped + 1))
   fi
-  rm -f "$log"
+  rm -f "$log" "${log%.log}.env"
 done
 rmdir "$nodes" 2>/dev/null || true
 echo "stopped $stopped node(s)"

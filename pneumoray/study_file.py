@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from pneumoray import ray_job
 from pneumoray.config import Config, validated
 from pneumoray.errors import StudyError, did_you_mean
 from pneumoray.grid import MOST_TRIALS, configurations, num_trials
@@ -35,6 +36,8 @@ def text_of(name_or_path: str) -> str:
             "utf-8"
         )
     elif path.suffix in _SUFFIXES:
+        if wrong := ray_job.misplaced(path):
+            raise StudyError(f"study {wrong}")
         try:
             return path.read_text("utf-8")
         except OSError as error:

@@ -11,7 +11,7 @@ from typing import Any
 
 import filelock
 
-from pneumoray import artifact, checkpoint, journal
+from pneumoray import artifact, checkpoint, journal, ray_job
 from pneumoray.config import Config
 from pneumoray.data.manifest import Finding
 from pneumoray.discarding import discard
@@ -219,7 +219,7 @@ class Workspace:
             return known
         raise StudyError(
             f"nothing is trained in workspace {self.root}: run 'pneumoray train-all' first, "
-            "or name another with --workspace"
+            f"or name another with --workspace or {ENVIRONMENT_VARIABLE}"
         )
 
     def remember(self, name: str) -> None:
@@ -254,16 +254,17 @@ def open_workspace(path: Path | str | None = None, *, to_write: bool = True) -> 
     """The workspace at `path`, else at PNEUMORAY_WORKSPACE, else ./pneumoray-workspace.
 
     It is created where it is to be written to, and made absolute at once, because Ray's workers
-    change their folder. Raises WorkspaceError when it can't be written, or when none is named
-    inside a Ray job, whose current folder is temporary.
+    change their folder. Raises WorkspaceError when it can't be written, or when none is named by an
+    absolute path inside a Ray job, whose current folder is none of the user's.
     """
-    named = path or os.environ.get(ENVIRONMENT_VARIABLE)
-    if not named and "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ:
+    named = Path(path or os.environ.get(ENVIRONMENT_VARIABLE) or DEFAULT).expanduser()
+    if ray_job.is_inside() and not named.is_absolute():
         raise WorkspaceError(
-            "inside a Ray job the current folder is temporary: name a shared folder with --workspace "
-            f"or {ENVIRONMENT_VARIABLE}"
+            "a Ray job needs a workspace by its absolute path: give --workspace DIR, or start the "
+            f"cluster with 'cluster/start-head.sh --workspace DIR' (which sets {ENVIRONMENT_VARIABLE} "
+            "for every job)"
         )
-    root = Path(named or DEFAULT).expanduser().absolute()
+    root = named.absolute()
     if not to_write:
         return Workspace(root)
     try:

@@ -16,7 +16,7 @@ PACKAGE = Path(pneumoray.__file__).parent
 # may import within itself, but for `stages`, whose modules are siblings of their own.
 LAYERS: list[set[str]] = [
     {"errors"},
-    {"artifact"},
+    {"artifact", "ray_job"},
     {"data", "models"},
     {"settings"},
     {"config"},
@@ -31,6 +31,7 @@ LAYERS: list[set[str]] = [
     {"distributed"},
     {"stages.prepare", "stages.trial_report"},
     {
+        "stages.default_study",
         "stages.provenance",
         "stages.champion",
         "stages.recording",

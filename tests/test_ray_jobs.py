@@ -1,7 +1,8 @@
-"""Ray jobs on a real head that cluster/start-head.sh starts: token, training, vote, stopping."""
+"""Ray jobs on a real head that cluster/start-head.sh starts: token, folders, training, vote, stopping."""
 
 import json
 import os
+import re
 import socket
 import stat
 import subprocess
@@ -30,9 +31,15 @@ SMALL += [word for key, value in _FIELDS.items() for word in ("--set", f"{key}={
 
 @dataclass(frozen=True)
 class Head:
+    """A head of its own `folder`; `environment` is what its env.sh adds to a bare one."""
+
     folder: Path
     environment: dict[str, str]
     address: str
+
+    @property
+    def workspace(self) -> Path:
+        return self.folder / "work"
 
     def ray(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return _run("ray", *words, environment=self.environment | environment)
@@ -48,11 +55,13 @@ class Head:
         return self.ray("job", "submit", *runtime, *options, "--", *entrypoint)
 
 
-def _run(*words: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def _run(
+    *words: str, environment: dict[str, str], folder: Path | str = "/"
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         words,
         env=environment,
-        cwd=ROOT,
+        cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -69,29 +78,37 @@ def _free_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def head(ray_folder: Path) -> Iterator[Head]:
+def head(ray_folder: Path, draw_xrays: Callable) -> Iterator[Head]:
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
     for name in ("PNEUMORAY_WORKSPACE", "PNEUMORAY_DATA", "MLFLOW_TRACKING_URI"):
         inherited.pop(name, None)
     environment = inherited | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "RAY_TMPDIR": str(ray_folder),
-        "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(ray_folder / "keys" / "token"),
         "RAY_USAGE_STATS_ENABLED": "0",
     }
+    draw_xrays(ray_folder / "my xrays")
     try:
         for _ in range(3):  # somebody may take the port between asking and using it
             ports = ("--port", "0", "--dashboard-port", "0")
             ports += ("--ray-client-server-port", str(_free_port()))
             start = str(ROOT / "cluster" / "start-head.sh")
-            started = _run(start, *ports, "--num-cpus", "2", environment=environment)
+            folders = ("--data", "my xrays", "--workspace", "work")
+            started = _run(
+                *(start, *folders, *ports, "--num-cpus", "2"),
+                environment=environment,
+                folder=ray_folder,
+            )
             if started.returncode == 0:
                 break
         assert started.returncode == 0, started.stdout
         said = dict(line.split(None, 1) for line in started.stdout.splitlines())
-        environment["RAY_API_SERVER_ADDRESS"] = said["jobs"].strip()
-        yield Head(ray_folder, environment, said["head"].strip())
+        assert started.stdout.endswith("pneumoray train-all\n  pneumoray ensemble --top 3\n")
+        [line] = [line for line in started.stdout.splitlines() if "eval" in line]
+        taken_over = _run("bash", "-c", f"{line.strip()}; env -0", environment=environment).stdout
+        client = dict(one.split("=", 1) for one in taken_over.split("\0") if one)
+        yield Head(ray_folder, client, said["head"].strip())
     finally:
         _run(str(ROOT / "cluster" / "stop.sh"), environment=environment)
 
@@ -138,18 +155,34 @@ def test_a_wrong_token_ends_training_in_one_line(head: Head) -> None:
     assert not (workspace / "studies" / "demo" / "study.json").exists()
 
 
-def test_a_job_that_names_no_workspace_is_refused(head: Head) -> None:
-    refused = head.submit("pneumoray", *SMALL)
+def test_what_a_job_can_not_know_is_refused_in_one_line_each(head: Head) -> None:
+    train = "pneumoray train-all --dry-run --study"
+    entrypoint = f"PNEUMORAY_WORKSPACE= {train} demo; {train} mine.yaml"
+    refused = head.submit("sh", "-c", entrypoint)
     assert refused.returncode != 0
-    assert "inside a Ray job the current folder is temporary" in refused.stdout
+    errors = [line for line in refused.stdout.splitlines() if line.startswith("error: ")]
+    no_workspace, no_study = dict.fromkeys(
+        errors
+    )  # Ray repeats the last lines of a job that failed
+    assert "give --workspace DIR" in no_workspace
+    assert "cluster/start-head.sh --workspace DIR" in no_workspace
+    assert "study mine.yaml is a relative path" in no_study
+    assert "Traceback" not in refused.stdout
 
 
-def test_jobs_train_and_vote_and_mlflow_has_the_result(head: Head) -> None:
-    workspace = head.folder / "work"
-    named = {"PNEUMORAY_WORKSPACE": str(workspace)}
-    trained = head.submit("pneumoray", *SMALL, env_vars=named)
+def test_a_job_has_the_heads_data_and_takes_the_study_for_its_size(head: Head) -> None:
+    small = ("--set", "backbones=[mobilenetv3_small_050]", "--set", "image_size=32")
+    planned = head.submit("pneumoray", "train-all", "--dry-run", *small)
+    assert planned.returncode == 0, planned.stdout
+    assert "study xray-64, for CPUs: no GPU in the cluster; choose another" in planned.stdout
+    assert re.search(r"4 trials on \d\d images, 2 side by side on cpu", planned.stdout)
+
+
+def test_jobs_train_and_a_client_votes_and_mlflow_has_the_result(head: Head) -> None:
+    workspace = head.workspace
+    trained = head.submit("pneumoray", *SMALL)
     assert trained.returncode == 0, trained.stdout
-    voted = head.submit("pneumoray", "ensemble", "--top", "1", env_vars=named)
+    voted = _run("pneumoray", "ensemble", "--top", "1", environment=head.environment)
     assert voted.returncode == 0, voted.stdout
 
     client = mlflow.MlflowClient(f"sqlite:///{workspace / 'mlflow.db'}")

@@ -51,11 +51,16 @@ def test_a_workspace_that_can_not_be_written_is_one_line(tmp_path):
         assert "\n" not in str(caught.value)
 
 
-def test_inside_a_ray_job_it_must_be_named(tmp_path, monkeypatch):
+def test_inside_a_ray_job_it_must_be_named_by_an_absolute_path(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", "{}")
-    with pytest.raises(WorkspaceError, match="name a shared folder"):
-        open_workspace()
+    for path in (None, "ws"):
+        with pytest.raises(WorkspaceError) as caught:
+            open_workspace(path)
+        message = str(caught.value)
+        for way in ("--workspace DIR", "cluster/start-head.sh", "PNEUMORAY_WORKSPACE"):
+            assert way in message
+        assert "\n" not in message
     assert os.listdir(tmp_path) == []
     assert open_workspace(tmp_path / "ws").root == tmp_path / "ws"
 

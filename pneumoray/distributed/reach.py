@@ -6,8 +6,8 @@ import socket
 from pneumoray.errors import ClusterError
 
 _WANTS_TOKEN = (
-    "the Ray cluster at {} wants a token: set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN "
-    "(or RAY_AUTH_TOKEN_PATH) to the one that its head was started with"
+    "the Ray cluster at {} wants a token: on its machines run 'eval \"$(cluster/env.sh)\"', elsewhere "
+    "export RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH=FILE (or RAY_AUTH_TOKEN) with its head's token"
 )
 
 
@@ -16,6 +16,11 @@ def knock(address: str) -> None:
 
     Raises ClusterError in one line.
     """
+    if address.startswith(("http://", "https://")):
+        raise ClusterError(
+            f"{address} is where a Ray cluster takes jobs (RAY_API_SERVER_ADDRESS); to train on it from "
+            "here, name its head as HOST:PORT, as 10.0.0.1:6379"
+        )
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not host or not port.isdigit():
         raise ClusterError(

@@ -11,12 +11,12 @@ import signal
 import threading
 import traceback
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pneumoray.data.read import num_cores
 from pneumoray.distributed import reach
+from pneumoray.distributed.capacity import Capacity, grows_when_asked
 from pneumoray.distributed.resources import Resources
 from pneumoray.errors import ClusterError
 
@@ -43,7 +43,6 @@ import ray  # noqa: E402
 ERROR_FILE = "error.txt"
 # what the system says, and what torch.save makes of it
 _DISK_FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT), "unexpected pos ")
-_MANY = 1000  # trials at once, where the cluster grows to what is asked for
 
 
 @contextlib.contextmanager
@@ -97,38 +96,20 @@ def _sigterm_restored() -> Iterator[None]:
             signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
+def capacity() -> Capacity:
+    """What the connected cluster holds now."""
+    nodes = tuple(node["Resources"] for node in ray.nodes() if node["Alive"])
+    return Capacity(nodes, grows_when_asked())
+
+
 def resolve(resources: Resources, workers: int) -> Resources:
     """Choose the device of `auto`, and refuse a trial that a cluster of fixed size can't hold."""
-    device = resources.device
-    if device == "auto":
-        device = "cuda" if ray.cluster_resources().get("GPU", 0) else "cpu"
-    chosen = replace(resources, device=device)
-    places = _places(chosen)
-    if places < workers and not _scales():
-        each = " and ".join(f"{amount:g} {kind}" for kind, amount in chosen.per_worker().items())
-        raise ClusterError(
-            f"a trial needs {workers} workers of {each}, and the cluster has room for {places}; lower "
-            "--workers or what each takes, or add nodes"
-        )
-    return chosen
+    return capacity().resolve(resources, workers)
 
 
 def slots(resources: Resources) -> int:
-    """How many workers run side by side: as many as fit, or as are allowed where nodes come and go."""
-    if _scales():
-        return resources.max_concurrent or _MANY
-    places = max(1, _places(resources))
-    return min(places, resources.max_concurrent or places)
-
-
-def _places(resources: Resources) -> int:
-    """How many workers the present nodes hold, none of them split over two."""
-    per_worker = resources.per_worker()
-    return sum(
-        min(int(node["Resources"].get(kind, 0) / amount) for kind, amount in per_worker.items())
-        for node in ray.nodes()
-        if node["Alive"]
-    )
+    """How many workers run side by side."""
+    return capacity().slots(resources)
 
 
 def settle_worker(threads: int, environment: dict[str, str] | None = None) -> None:
@@ -169,11 +150,6 @@ def failure(error: BaseException, folder: Path) -> dict[str, Any]:
     elif not diverged:
         text = f"{type(error).__name__}: {text}"
     return {"failed": text[:300], "diverged": diverged, "disk_full": disk_full}
-
-
-def _scales() -> bool:
-    """Whether the cluster starts nodes when asked (KubeRay): then its present size says nothing."""
-    return "KUBERAY_GEN_RAY_START_CMD" in os.environ
 
 
 def _interrupt(*_: Any) -> None:

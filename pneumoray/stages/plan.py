@@ -9,10 +9,13 @@ import torch
 
 from pneumoray.config import Config
 from pneumoray.data import split
-from pneumoray.data.read import num_cores
+from pneumoray.data.image import ImageSettings
+from pneumoray.data.manifest import Manifest
+from pneumoray.data.read import num_cores, read_shard
+from pneumoray.distributed.capacity import capacity_of
 from pneumoray.distributed.resources import Resources
 from pneumoray.grid import check_size, configurations
-from pneumoray.models import freeze, weights, zoo
+from pneumoray.models import freeze, zoo
 from pneumoray.models.architecture import Architecture
 from pneumoray.stages import prepare
 from pneumoray.stages.prepare import OnEvent
@@ -20,6 +23,11 @@ from pneumoray.study import Race, Study
 from pneumoray.training import optim
 from pneumoray.workspace import open_workspace
 
+# Seconds beside training, as measured on 2 CPU cores:
+_START_SECONDS = 20  # imports, Ray and its first processes
+_ROUND_SECONDS = 8  # of each rung and the final: processes, networks, the first batch
+_REPORT_SECONDS = 1  # a trial's own report, one after the other
+_REGISTER_SECONDS = 5  # a family's model, with what MLflow has not got by then
 _TIMED_STEPS = 2
 _TIMED_IMAGES = 8
 _VALIDATION_COST = 1 / 3  # of a training image: no backward pass
@@ -48,10 +56,12 @@ class Plan:
     pack_mib: float
     slots: int
     device: str
+    extra_hours: float  # beside training: reading images, starting, reports, registering
 
     @property
     def hours(self) -> float:
-        return sum(plan.hours for plan in self.backbones) / self.slots
+        """On the clock, from the command to its end."""
+        return sum(plan.hours for plan in self.backbones) / self.slots + self.extra_hours
 
     @property
     def disk_mib(self) -> float:
@@ -60,42 +70,48 @@ class Plan:
 
 def dry_run(
     study: Study,
-    data: Path | None,
-    images: Path | None,
-    workspace: Path | None,
-    resources: Resources,
-    yes: bool = False,
+    data: Path | None = None,
+    *,
+    images: Path | None = None,
+    workspace: Path | None = None,
+    address: str | None = None,
+    resources: Resources | None = None,
     no_patients: bool = False,
+    yes: bool = False,
     on_event: OnEvent = lambda event: None,
 ) -> Plan:
-    """Plan a study on this machine. Trains nothing and decodes nothing: two timed steps a backbone."""
+    """Plan a study on the cluster at `address`, else on this machine, and train nothing.
+
+    What it times is two steps of each network and the reading of a few images, here.
+    Raises what `train_all` raises before it starts; downloads no weights.
+    """
     check_size(study, yes)
     study = prepare.leave_out_missing(study, on_event)
     configs = configurations(study)
     manifest, _ = prepare.list_images(study, data, images, open_workspace(workspace))
     prepare.check_patients(manifest, no_patients)
     prepare.check_outputs(configs, manifest.classes)
+    capacity = capacity_of(address)
+    workers = max(config.workers for config in configs)
+    resources = capacity.resolve(resources or Resources(), workers)
+    prepare.check_weights(configs, fetch=False)
     prepare.tell_positive(manifest, study.positive, on_event)
-    for backbone, where in dict.fromkeys((c.backbone, c.weights) for c in configs):
-        if where not in ("none", "hub") and not weights.available(backbone, where):
-            on_event({"type": "note", "text": f"weights of {backbone} are not to be had here"})
+    slots = min(capacity.slots(resources), len(configs) * workers)
+    device = "cuda" if resources.device == "cuda" and torch.cuda.is_available() else "cpu"
+    if device != resources.device:
+        text = "no GPU on this machine: timed on its CPU, where a step takes many times as long"
+        on_event({"type": "note", "text": text})
     planned = split.resplit(manifest, study.val_fraction, study.test_fraction, study.split_seed)
     num_train, num_val = len(planned.of_split("train")), len(planned.of_split("val"))
-    has_gpu = torch.cuda.is_available() and resources.device != "cpu"
-    slots = (
-        max(1, int(torch.cuda.device_count() / resources.gpus_per_trial))
-        if has_gpu
-        else max(1, num_cores() // resources.cpus_per_trial)
-    )
-    slots = min(slots, resources.max_concurrent or slots)
-    device = "cuda" if has_gpu else "cpu"
     num_classes = len(manifest.classes)
     plans = []
     epochs_of = epochs_a_trial(study, configs)
-    for network in dict.fromkeys(map(_network, configs)):
+    networks = list(dict.fromkeys(map(_network, configs)))
+    for number, network in enumerate(networks, 1):
         own = [config for config in configs if _network(config) == network]
         backbone, size = own[0].backbone, own[0].image_size
-        on_event({"type": "note", "text": f"timing {backbone} at {size} px"})
+        text = f"timing {number} of {len(networks)}: {backbone} at {size} px"
+        on_event({"type": "note", "text": text})
         speed, parameters = _timed(own[0], num_classes, device, resources.cpus_per_trial)
         epochs = round(sum(epochs_of[config.backbone] for config in own))
         seconds = epochs * (num_train + num_val * _VALIDATION_COST) / speed
@@ -112,7 +128,31 @@ def dry_run(
         )
     settings = {prepare.settings_of(config) for config in configs}
     pack_mib = sum(one.num_bytes for one in settings) * len(manifest.images) / 2**20
-    return Plan(study.name, configs, plans, num_train, pack_mib, slots, device)
+    extra = _seconds_beside(study, configs)
+    extra += sum(_reading_seconds(manifest, one) for one in settings)
+    return Plan(
+        study.name, configs, plans, num_train, pack_mib, slots, resources.device, extra / 3600
+    )
+
+
+def _seconds_beside(study: Study, configs: Sequence[Config]) -> float:
+    """Of starting, of reports and of registering models: what is no training."""
+    families = {config.family for config in configs}
+    return (
+        _START_SECONDS
+        + _ROUND_SECONDS * (len(study.rungs) + 1)
+        + _REPORT_SECONDS * len(configs)
+        + _REGISTER_SECONDS * len(families)
+    )
+
+
+def _reading_seconds(manifest: Manifest, settings: ImageSettings) -> float:
+    """Of all images on all cores here, judged by a few; what a Pack has already takes none."""
+    paths = manifest.images["path"].iloc[:: max(1, len(manifest.images) // _TIMED_IMAGES)]
+    start = time.perf_counter()
+    read_shard(list(enumerate(paths)), settings)
+    each = (time.perf_counter() - start) / len(paths)
+    return each * len(manifest.images) / num_cores()
 
 
 def _network(config: Config) -> tuple[Architecture, str]:

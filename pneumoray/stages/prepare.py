@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pneumoray import ray_job
 from pneumoray.config import Config
 from pneumoray.data import classes as ordering
 from pneumoray.data import split
@@ -73,8 +74,12 @@ def list_images(
     if not named:
         raise DataError(
             f"study {study.name} names no data: give --data DIR (or --data TABLE.csv --images DIR), "
-            "set data: in the study, or set PNEUMORAY_DATA; '--study demo' brings its own"
+            "set data: in the study, or set PNEUMORAY_DATA (as 'cluster/start-head.sh --data DIR' does "
+            "for every job); '--study demo' brings its own"
         )
+    for given in (named, images) if str(named) not in GENERATED else ():
+        if given and (wrong := ray_job.misplaced(given)):
+            raise DataError(f"data {wrong}")
     place, root = Path(named).expanduser(), images
     if str(named) in GENERATED:
         folder, make = GENERATED[str(named)]
@@ -176,11 +181,17 @@ def leave_out_missing(study: Study, on_event: OnEvent) -> Study:
     return without_backbones(study, missing)
 
 
-def check_weights(configs: Sequence[Config]) -> None:
-    """Raise WeightsError now rather than in the middle of a race."""
-    for backbone, where, in_chans in {(c.backbone, c.weights, c.in_chans) for c in configs}:
-        if where != "none":
-            weights.find(backbone, where, in_chans)
+def check_weights(configs: Sequence[Config], *, fetch: bool = True) -> None:
+    """Raise WeightsError now rather than in the middle of a race.
+
+    Without `fetch` they are not read, and nothing is downloaded.
+    """
+    wanted = dict.fromkeys((c.backbone, c.weights, c.in_chans) for c in configs)
+    pretrained = [one for one in wanted if one[1] != "none"]
+    for backbone, where, _ in pretrained:  # all of them, before the first is downloaded
+        weights.check(backbone, where)
+    for backbone, where, in_chans in pretrained if fetch else ():
+        weights.find(backbone, where, in_chans)
 
 
 def tell_positive(manifest: Manifest, chosen: str | None, on_event: OnEvent) -> None:

@@ -8,10 +8,12 @@ from typing import Any
 from pneumoray import checkpoint, tracking
 from pneumoray.comparing.board import Board, board_of
 from pneumoray.data.read import map_threads
+from pneumoray.distributed.capacity import this_machine
 from pneumoray.distributed.resources import Resources, is_remote, keep_token_private
 from pneumoray.errors import StudyError
 from pneumoray.grid import check_size, configurations
 from pneumoray.stages import champion, prepare, provenance, recording, summary
+from pneumoray.stages.default_study import default_study
 from pneumoray.stages.prepare import OnEvent
 from pneumoray.stages.run import Run
 from pneumoray.study import Study
@@ -20,7 +22,7 @@ from pneumoray.workspace import open_workspace
 
 
 def train_all(
-    study: Study | str = "xray",
+    study: Study | str | None = None,
     data: Path | str | None = None,
     *,
     images: Path | str | None = None,
@@ -38,12 +40,15 @@ def train_all(
 ) -> Board:
     """Train a study and return its leaderboard, best validation AUROC first.
 
+    Without a study, the one that suits the cluster: `xray` where it has a GPU, else `xray-64`.
     The same call again goes on where it was left, and does nothing when all is done. A trial that
     fails is on the leaderboard with its reason; the others go on.
     `yes` lets a study of more than 500 trials begin.
     Raises PneumorayError, before anything starts, for whatever the user can fix.
     """
-    place = open_workspace(workspace)
+    place, resources = open_workspace(workspace), resources or Resources()
+    if study is None:
+        study = default_study(resources.device, address, on_event)
     study = read_study(study) if isinstance(study, str) else study
     check_size(study, yes)
     study = prepare.leave_out_missing(study, on_event)
@@ -53,17 +58,21 @@ def train_all(
     listed = prepare.list_images(study, _path(data), _path(images), place)
     prepare.check_patients(listed[0], no_patients)
     prepare.check_outputs(configs, listed[0].classes)
-    folder = place.study(study.name)
+    folder, remote = place.study(study.name), is_remote(address)
     if not fresh:
         prepare.check_order(folder, listed[0].classes)
-    prepare.check_weights(
-        [c for c in configs if fresh or checkpoint.newest(folder.trial(c.trial_id)) is None]
-    )
-
-    remote = is_remote(address)
+    new = [c for c in configs if fresh or checkpoint.newest(folder.trial(c.trial_id)) is None]
+    workers = max((config.workers for config in new), default=0)
+    if new and not remote:  # a cluster is asked when it is reached
+        resources = this_machine().resolve(resources, workers)
+    prepare.check_weights(new)
     with contextlib.ExitStack() as stack:
         stack.enter_context(folder.locked())
-        map_shards = _connect(stack, address, verbose) if remote else map_threads
+        map_shards = map_threads
+        if remote:
+            map_shards = _connect(stack, address, verbose)
+            if new:
+                _check_room(resources, workers)
         prepared = prepare.pack_images(
             study, configs, listed, place, map_shards=map_shards, on_event=on_event
         )
@@ -78,7 +87,7 @@ def train_all(
             with recording.recorded(folder, settings, on_event), run.closing():
                 if run.pending() and not remote:
                     _connect(stack, address, verbose)
-                run.train(resources or Resources())
+                run.train(resources)
                 champion.register(study, folder, run.journal, promote)
                 summary.note(folder, run.journal)
     board = board_of(folder, recording.run_ids(folder, settings))
@@ -95,6 +104,13 @@ def _connect(stack: contextlib.ExitStack, address: str | None, verbose: bool) ->
 
     stack.enter_context(runtime.cluster(address, verbose))
     return packing.map_shards
+
+
+def _check_room(resources: Resources, workers: int) -> None:
+    """Raise ClusterError where the cluster can't hold a trial of so many workers."""
+    from pneumoray.distributed import runtime
+
+    runtime.resolve(resources, workers)
 
 
 def _path(value: Path | str | None) -> Path | None:

@@ -42,7 +42,8 @@ positive_option = click.option(
 )
 new_study_options = options(
     click.option(
-        "--study", default="xray", show_default=True, help="A shipped study, or a YAML file."
+        "--study",
+        help="A shipped study, or a YAML file. [default: xray, or xray-64 where there is no GPU]",
     ),
     data_options,
     positive_option,

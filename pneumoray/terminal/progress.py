@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from pneumoray.terminal.console import duration, err, score
+from pneumoray.terminal.console import duration, err, score, speed
 
 _PACK_LINE_SECONDS = 10.0  # between plain lines while packing
 _NUMBERS_WIDTH = 53  # characters of the live table's columns of numbers, with the gaps
@@ -93,7 +93,7 @@ class Progress:
             self._say(
                 f"{self.stage}  {trial}  epoch {record['epoch']}/{known['until']}  "
                 f"val AUROC {score(record['val_auroc'])}  loss {record['val_loss']:.3f}  "
-                f"{record['images_per_second']:.0f} images/s  best {score(self.best[0])} "
+                f"{speed(record['images_per_second'])} images/s  best {score(self.best[0])} "
                 f"({self.best[1]})  {self._time_left()}"
             )
 
@@ -141,7 +141,7 @@ class Progress:
                     f"{record['train_loss']:.3f}",
                     f"{record['val_loss']:.3f}",
                     score(record["val_auroc"]),
-                    f"{record['images_per_second']:.0f}",
+                    speed(record["images_per_second"]),
                 ]
             table.add_row(_short(trial), f"{known['epoch']}/{known['until']}", *cells)
         waiting = sum(

@@ -22,6 +22,11 @@ def test_an_address_of_no_kind_is_refused(address):
         reach.knock(address)
 
 
+def test_the_address_for_jobs_is_told_from_the_heads():
+    with pytest.raises(ClusterError, match=r"where a Ray cluster takes jobs .* as HOST:PORT"):
+        reach.knock("http://127.0.0.1:8265")
+
+
 @pytest.mark.parametrize("scheme", ["", "ray://"])
 def test_where_nobody_listens_the_ways_out_are_named(deaf_port, scheme):
     with pytest.raises(ClusterError, match=r"no Ray cluster answers at .*ray start --head"):
@@ -31,13 +36,14 @@ def test_where_nobody_listens_the_ways_out_are_named(deaf_port, scheme):
 @pytest.mark.parametrize(
     ("said", "told"),
     [
-        ("Unauthenticated: no metadata", "wants a token: set RAY_AUTH_MODE"),
-        ("Invalid authentication token", "wants a token: set RAY_AUTH_MODE"),
+        ("Unauthenticated: no metadata", "export RAY_AUTH_MODE=token"),
+        ("Invalid authentication token", "export RAY_AUTH_MODE=token"),
         ("version mismatch:\n  2.60 against 2.9", "mismatch: 2.60 against 2.9; check it with"),
     ],
 )
 def test_why_ray_gave_up_is_one_line(said, told):
     message = reach.why_not("10.0.0.1:6379", RuntimeError(said))
+    assert ("wants a token" in message) == ("cluster/env.sh" in message)
     assert told in message
     assert "10.0.0.1:6379" in message
     assert "\n" not in message

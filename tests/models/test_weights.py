@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from pneumoray.errors import WeightsError
-from pneumoray.models import head, weights, zoo
+from pneumoray.models import head, hub, weights, zoo
 from pneumoray.models.architecture import Architecture
 
 LITE = "tf_efficientnet_lite0"
@@ -266,18 +266,21 @@ def test_the_hub_is_asked_only_when_named_and_its_failure_names_the_ways(monkeyp
         raise OSError("no route to host\nsecond line")
 
     monkeypatch.setattr(timm, "create_model", fail)
+    monkeypatch.setattr(hub, "no_answer", lambda url: "")
     with pytest.raises(WeightsError):
         weights.find("resnet18", "pretrained", 1)
     assert not asked
-    with pytest.raises(WeightsError, match=r"the hub \(no route to host\); three ways") as caught:
+    with pytest.raises(WeightsError, match=r"weights of resnet18: no route to host; ") as caught:
         weights.find("resnet18", "hub", 1)
     assert asked == ["resnet18"]
     assert "\n" not in str(caught.value)
+    assert "weights: hub" not in str(caught.value)  # that is set already
 
 
 def test_weights_of_the_hub_are_hashed_and_normalised_as_they_were_trained(monkeypatch):
     reference = timm.create_model("tf_efficientnet_lite3")
-    monkeypatch.setattr(timm, "create_model", lambda backbone, pretrained: reference)
+    monkeypatch.setattr(timm, "create_model", lambda backbone, pretrained, **_: reference)
+    monkeypatch.setattr(hub, "no_answer", lambda url: "")
     found = weights.find("tf_efficientnet_lite3", "hub", 3)
     assert found.source.startswith("hub timm/tf_efficientnet_lite3")
     assert found.sha256 == weights.find("tf_efficientnet_lite3", "hub", 3).sha256

@@ -1,9 +1,12 @@
-"""How many epochs a study trains, counted by hand."""
+"""How many epochs a study trains, counted by hand, and what an estimate holds beside them."""
 
 import pytest
 
+from pneumoray.distributed.resources import Resources
+from pneumoray.errors import ClusterError, WeightsError
 from pneumoray.grid import configurations
-from pneumoray.stages.plan import epochs_a_trial, num_epochs
+from pneumoray.models import hub
+from pneumoray.stages.plan import dry_run, epochs_a_trial, num_epochs
 from pneumoray.study_file import parse
 
 BASE = {"name": "x", "backbones": ["resnet18"], "epochs": 15, "grid": {"lr": [0.1, 0.2, 0.3, 0.4]}}
@@ -25,3 +28,50 @@ def test_epochs_that_a_backbone_trains(fields, expected):
     configs = configurations(study)
     assert num_epochs(study, configs) == expected
     assert epochs_a_trial(study, configs) == {"resnet18": expected / len(configs)}
+
+
+@pytest.fixture
+def plan_of(tmp_path, xrays):
+    """Plans a study of two small networks on the tests' X-rays: (plan, what was said)."""
+
+    def make(resources=None, **fields):
+        base = {"name": "x", "image_size": 32, "epochs": 2, "race": "full"}
+        networks = ["resnet10t", "mobilenetv3_small_050"]
+        said = []
+        study = parse(base | {"backbones": networks, "grid": {"lr": [0.1, 0.2]}} | fields)
+        place = {"workspace": tmp_path, "address": "local", "resources": resources}
+        plan = dry_run(study, xrays, **place, on_event=lambda event: said.append(event["text"]))
+        return plan, said
+
+    return make
+
+
+def test_a_plan_counts_its_timings_and_holds_more_than_training(plan_of):
+    plan, said = plan_of(Resources(device="cpu", max_concurrent=1))
+    assert said == [
+        "positive class: PNEUMONIA (NORMAL is negative by its name)",
+        "timing 1 of 2: resnet10t at 32 px",
+        "timing 2 of 2: mobilenetv3_small_050 at 32 px",
+    ]
+    assert plan.device == "cpu"
+    assert plan.slots == 1
+    # 20 s of start, 8 s of one round, 1 s for each of 4 trials, 5 s for each of 2 families
+    assert plan.extra_hours * 3600 == pytest.approx(20 + 8 + 4 + 10, abs=5)
+    assert plan.extra_hours * 3600 > 42  # and the reading of 60 images
+    training = sum(network.hours for network in plan.backbones)
+    assert plan.hours == pytest.approx(training + plan.extra_hours)
+
+
+def test_no_more_run_side_by_side_than_there_are(plan_of):
+    plan, _ = plan_of(Resources(device="cpu"), backbones=["resnet10t"], grid={})
+    assert plan.slots == 1
+
+
+def test_what_training_refuses_the_plan_refuses_before_timing(plan_of, monkeypatch):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    with pytest.raises(ClusterError, match="use --device cpu"):
+        plan_of(Resources(device="cuda"))
+    monkeypatch.setattr(hub, "no_answer", lambda url: f"{url} can't be reached")
+    monkeypatch.setattr(hub, "cached", lambda backbone: None)
+    with pytest.raises(WeightsError, match=r"weights of resnet10t: https://huggingface\.co can't"):
+        plan_of(weights="hub")

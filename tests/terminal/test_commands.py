@@ -379,6 +379,34 @@ def test_a_dry_run_plans_and_starts_nothing(here):
     assert written(here / "pneumoray-workspace") == []
 
 
+@pytest.mark.parametrize("command", [["train-all"], ["train-all", "--dry-run"], ["pack"]])
+@pytest.mark.parametrize(
+    ("num_gpus", "name", "why"),
+    [(0, "xray-64", "for CPUs: no GPU here"), (2, "xray", "for GPUs: 2 GPU(s) here")],
+)
+def test_without_a_study_the_first_line_names_the_one_taken(
+    here, monkeypatch, command, num_gpus, name, why
+):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: num_gpus)
+    result = invoke(*command)
+    first, last = result.stderr.splitlines()
+    assert first == (
+        f"study {name}, {why}; choose another with --study NAME ('pneumoray studies' lists them)"
+    )
+    assert last.startswith(f"error: study {name} names no data")
+
+
+def test_a_wish_for_a_gpu_that_is_not_there_is_the_same_line_in_a_dry_run(here, monkeypatch):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    trained = invoke(*TRAIN, *XRAYS, "--device", "cuda")
+    planned = invoke(*TRAIN, *XRAYS, "--device", "cuda", "--dry-run")
+    assert (trained.exit_code, planned.exit_code) == (1, 1)
+    assert trained.stderr == planned.stderr
+    assert trained.stderr.startswith("error: --device cuda wants a GPU")
+    assert "--device cpu" in trained.stderr
+    assert written(here / "pneumoray-workspace") == []
+
+
 def test_pack_makes_packs_and_audit_exits_0_where_nothing_must_be_fixed(here):
     result = invoke("pack", "--study", "small.yaml", *XRAYS)
     assert result.exit_code == 0, result.output

@@ -10,9 +10,12 @@ from pneumoray.data.manifest import Finding
 from pneumoray.evaluation.report import member_report
 from pneumoray.grid import configurations
 from pneumoray.models.layers import describe
+from pneumoray.stages.plan import BackbonePlan, Plan
 from pneumoray.study_file import parse
+from pneumoray.terminal import console
 from pneumoray.terminal.screens.layers import show_layers
 from pneumoray.terminal.screens.leaderboard import show_leaderboard
+from pneumoray.terminal.screens.plan import show_plan
 from pneumoray.terminal.screens.scores import show_scores
 
 
@@ -94,3 +97,28 @@ def test_scores_of_several_classes_stand_class_by_class(capsys):
         assert word in said
     assert "threshold" not in said
     assert "sensitivity (" not in said
+
+
+@pytest.mark.parametrize(
+    ("images_per_second", "shown"),
+    [
+        (1234.4, "1234"),
+        (99.6, "100"),
+        (10, "10"),
+        (7.26, "7.3"),
+        (0.43, "0.43"),
+        (0.0042, "0.0042"),
+    ],
+)
+def test_slow_is_not_nothing(images_per_second, shown):
+    assert console.speed(images_per_second) == shown
+
+
+def test_a_plan_says_what_is_beside_training_and_no_speed_is_zero(capsys):
+    study = parse({"name": "x", "backbones": ["vgg16"], "race": "full"})
+    slow = BackbonePlan("vgg16", 1, 224, 0.3, 10, 2.0, 100.0)
+    show_plan(Plan("x", configurations(study), [slow], 5000, 300.0, 1, "cpu", 0.05))
+    said = capsys.readouterr().out
+    assert " 0.3 " in said
+    assert "about 2.0 h and 0.4 GiB" in said  # 2.05 h
+    assert "3 min of it are start-up, reading images, and reports" in said

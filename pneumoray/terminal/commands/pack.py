@@ -16,14 +16,16 @@ def pack(study, data, images, positive, overrides, small, workspace, yes):
     from pneumoray import study_file
     from pneumoray.grid import check_size, configurations
     from pneumoray.stages import prepare
+    from pneumoray.stages.default_study import default_study
     from pneumoray.terminal import console
     from pneumoray.terminal.progress import Progress
     from pneumoray.workspace import open_workspace
 
-    sets = [*overrides, *as_overrides(positive=positive)]
-    chosen, place = study_file.read(study, sets, small), open_workspace(workspace)
-    check_size(chosen, yes)
     with Progress() as progress:
+        place, name = open_workspace(workspace), study or default_study(on_event=progress)
+        sets = [*overrides, *as_overrides(positive=positive)]
+        chosen = study_file.read(name, sets, small)
+        check_size(chosen, yes)
         listed = prepare.list_images(chosen, data, images, place)
         configs = configurations(chosen)
         prepare.check_outputs(configs, listed[0].classes)

@@ -55,29 +55,37 @@ def train_all(
 ):
     """Train every backbone of a study over its grid, and track each run."""
     from pneumoray import study_file
+    from pneumoray.distributed.resources import Resources
+    from pneumoray.stages import plan
+    from pneumoray.stages.default_study import default_study
+    from pneumoray.stages.train import train_all as run
     from pneumoray.terminal.hints import show_next
     from pneumoray.terminal.progress import Progress
     from pneumoray.terminal.screens.leaderboard import next_steps, show_leaderboard
     from pneumoray.terminal.screens.plan import show_plan
 
     more = as_overrides(workers=workers, positive=positive)
-    chosen = study_file.read(study, [*overrides, *more], small)
-    from pneumoray.distributed.resources import Resources
-
     wanted = Resources(**resources)
-    if dry_run:
-        from pneumoray.stages import plan
-
-        with Progress() as progress:
+    with Progress() as progress:
+        name = study or default_study(wanted.device, address, progress)
+        chosen = study_file.read(name, [*overrides, *more], small)
+        if dry_run:
             made = plan.dry_run(
-                chosen, data, images, workspace, wanted, yes, no_patients, on_event=progress
+                chosen,
+                data,
+                images=images,
+                workspace=workspace,
+                address=address,
+                resources=wanted,
+                no_patients=no_patients,
+                yes=yes,
+                on_event=progress,
             )
+    if dry_run:
         show_plan(made)
         return
     if fresh:
         _confirm_fresh(chosen.name, workspace, yes)
-    from pneumoray.stages.train import train_all as run
-
     with Progress() as progress:
         board = run(
             chosen,

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from pneumoray.terminal.console import duration, say
+from pneumoray.terminal.console import duration, say, speed
 from pneumoray.terminal.table import Table
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def show_plan(made: "Plan") -> None:
             one.backbone,
             str(one.image_size),
             str(one.num_trials),
-            f"{one.images_per_second:.0f}",
+            speed(one.images_per_second),
             str(one.epochs),
             f"{one.hours:.2f}",
             f"{one.disk_mib:.0f}",
@@ -34,6 +34,9 @@ def show_plan(made: "Plan") -> None:
     table.show()
     say(
         f"{len(made.configs)} trials on {made.num_images} images, {made.slots} side by side on "
-        f"{made.device}: about {duration(made.hours * 3600)} and {made.disk_mib / 1024:.1f} GiB; "
-        "nothing started"
+        f"{made.device}: about {duration(made.hours * 3600)} and {made.disk_mib / 1024:.1f} GiB"
+    )
+    say(
+        f"{duration(made.extra_hours * 3600)} of it are start-up, reading images, and reports at the "
+        "end; nothing started"
     )
