@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from pneumoray.data.manifest import OWN_COLUMNS, Finding
-from pneumoray.errors import DataError, did_you_mean
+from pneumoray.errors import DataError, did_you_mean, some_of
 
 SPLIT_NAMES = {
     "train": "train",
@@ -87,7 +87,7 @@ def _read(csv: Path) -> pd.DataFrame:
     for needed in ("path", "label"):
         if needed not in table.columns:
             raise DataError(
-                f"{csv} has no column {needed!r} but {', '.join(names)}"
+                f"{csv} has no column {needed!r} but {some_of(names, 8)}"
                 f"{did_you_mean(needed, names)}; name the columns path and label, and where known "
                 "patient and split"
             )

@@ -33,7 +33,7 @@ def ensemble(
     """Vote the best models, choose on validation, and open the test split once."""
     from pneumoray.distributed.resources import Resources
     from pneumoray.stages.vote import ensemble as run
-    from pneumoray.terminal.hints import show_next
+    from pneumoray.terminal.hints import command, show_next
     from pneumoray.terminal.progress import Progress
     from pneumoray.terminal.screens.ensemble import show_ensemble
 
@@ -55,5 +55,10 @@ def ensemble(
         click.echo(json.dumps(report))
     else:
         show_ensemble(report)
-        steps = {"predict an image": "predict IMAGE", "look at every run": "ui"}
-        show_next(steps, {"workspace": workspace, "mlflow": mlflow})
+        place = {"workspace": workspace}
+        show_next(
+            {
+                "ask about a film": command("predict FILM", {"model": study} | place),
+                "look at every run": command("ui", place | {"mlflow": mlflow}),
+            }
+        )

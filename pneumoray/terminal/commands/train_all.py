@@ -51,7 +51,7 @@ def train_all(
 ):
     """Train every backbone of a study over its grid, and track each run."""
     from pneumoray import study_file
-    from pneumoray.terminal.hints import show_next
+    from pneumoray.terminal.hints import command, show_next
     from pneumoray.terminal.progress import Progress
     from pneumoray.terminal.screens.leaderboard import next_steps, show_leaderboard
     from pneumoray.terminal.screens.plan import show_plan
@@ -90,4 +90,5 @@ def train_all(
             on_event=progress,
         )
     show_leaderboard(board)
-    show_next(next_steps(board), {"workspace": workspace, "mlflow": mlflow})
+    given = {"workspace": workspace, "mlflow": mlflow}
+    show_next({purpose: command(words, given) for purpose, words in next_steps(board).items()})
