@@ -10,7 +10,11 @@ from pneumoray.terminal.options import json_option, ray_options, study_option, w
 @click.command()
 @study_option
 @click.option(
-    "--top", type=click.IntRange(1), default=3, show_default=True, help="Members of the vote."
+    "--top",
+    type=click.IntRange(1),
+    default=3,
+    show_default=True,
+    help="Members of the vote, at least two.",
 )
 @click.option("--families", help="Only these families, as vgg,resnet.")
 @click.option("--any-family", is_flag=True, help="The best trials, though they share a family.")
