@@ -1,9 +1,9 @@
-"""Near names are offered as they are written, whatever case and hyphens were typed."""
+"""Near names are offered as they are written; lists and values in a message stay short."""
 
 import pytest
 
 from pneumoray import errors
-from pneumoray.errors import PneumorayError, did_you_mean
+from pneumoray.errors import PneumorayError, change, did_you_mean, some_of
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,37 @@ def test_offers_at_most_three_the_nearest_first():
 )
 def test_every_kind_is_caught_as_what_a_user_can_fix(kind):
     assert issubclass(getattr(errors, kind), PneumorayError)
+
+
+@pytest.mark.parametrize(
+    ("words", "most", "said"),
+    [
+        ("abc", 3, "a, b, c"),
+        ("abcd", 3, "a, b, c, 1 more"),
+        ("abcdefgh", 1, "a, 7 more"),
+        ("", 3, ""),
+    ],
+)
+def test_a_list_is_cut_and_says_so(words, most, said):
+    assert some_of(words, most) == said
+
+
+def test_a_change_shows_both_values():
+    assert change(4, 5) == "4 -> 5"
+    assert change(None, {"rungs": [2]}) == "None -> {'rungs': [2]}"
+
+
+def test_a_change_of_hashes_shows_their_beginnings():
+    assert (
+        change({"64px": "a1" * 32}, {"64px": "b2" * 32})
+        == "{'64px': 'a1a1a1a1'} -> {'64px': 'b2b2b2b2'}"
+    )
+
+
+def test_a_change_of_long_values_shows_where_they_part():
+    before = [f"resnet{i}" for i in range(30)]
+    said = change(before, [*before[:-1], "vgg11"])
+    old, new = said.split(" -> ")
+    assert "'resnet28', 'resnet29']" in old
+    assert "'resnet28', 'vgg11']" in new
+    assert len(said) < 160

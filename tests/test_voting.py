@@ -8,7 +8,7 @@ import pytest
 
 from pneumoray.errors import StudyError
 from pneumoray.predictions import Predictions
-from pneumoray.voting import Candidate, champions, soft_vote
+from pneumoray.voting import Candidate, champions, soft_vote, voters
 
 
 def predictions(probs=((0.2, 0.8), (0.6, 0.4)), ids=("a", "b"), classes=("N", "P")):
@@ -75,6 +75,65 @@ def test_a_family_that_is_not_there_is_refused_with_near_names():
 def test_nothing_trained_says_what_to_do():
     with pytest.raises(StudyError, match="train-all"):
         champions([], 3)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"top": 3}, ["v2", "e2", "r1"]),
+        ({"top": 2, "families": ["vgg", "resnet"]}, ["v2", "r1"]),
+        ({"top": 5, "any_family": True}, ["v2", "e2", "e1", "r1", "v1"]),
+    ],
+)
+def test_as_many_vote_as_were_asked_for(options, expected):
+    assert [chosen.trial for chosen in voters("x", FIELD, **options)] == expected
+
+
+ALONE = (
+    r"score one model alone with 'pneumoray evaluate DATA --model models:/pneumoray-x-vgg@champion'"
+)
+REFUSED = {
+    "more families than there are": (
+        {"top": 5},
+        r"--top 5 asks for 5 families, and only 4 are trained to the end \(vgg, efficientnet, resnet, "
+        r"1 more\): vote with --top 4, or let trials of one family vote with --any-family$",
+    ),
+    "more than there are at all": (
+        {"top": 9},
+        "vote with --top 4, or let trials of one family vote with --any-family --top 6$",
+    ),
+    "more trials than there are": (
+        {"top": 9, "any_family": True},
+        "^--top 9 asks for 9 trials, and only 6 are trained to the end: vote with --top 6$",
+    ),
+    "one family of two trials": (
+        {"top": 3, "families": ["vgg"]},
+        rf"only 1 is trained to the end \(vgg\): let trials of one family vote with --any-family "
+        rf"--top 2, or {ALONE}$",
+    ),
+    "one family of one trial": (
+        {"top": 2, "families": ["resnet"]},
+        r"only 1 is trained to the end \(resnet\): score one model alone",
+    ),
+    "one member": (
+        {"top": 1},
+        "^a vote of one member is no vote: vote with --top 2, or let trials of one family vote with "
+        f"--any-family, or {ALONE}$",
+    ),
+}
+
+
+@pytest.mark.parametrize(("options", "said"), REFUSED.values(), ids=REFUSED.keys())
+def test_a_vote_that_can_not_be_had_says_which_can(options, said):
+    with pytest.raises(StudyError, match=said):
+        voters("x", FIELD, **options)
+
+
+def test_where_no_other_trial_is_trained_any_family_is_not_offered_as_a_way():
+    with pytest.raises(
+        StudyError, match=r"--top 2, or train more \(--any-family finds no other trial\)"
+    ):
+        voters("x", [FIELD[1], FIELD[2]], top=3)
 
 
 def test_the_vote_is_the_mean_of_probabilities():

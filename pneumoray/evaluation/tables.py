@@ -50,7 +50,7 @@ HEADINGS: dict[str, tuple[str, Format]] = {
     "overfits_from": ("overfits from epoch", "{:.0f}".format),
     "outcome": ("outcome", str),
 }
-_WORDS = ("trial", "configuration", "outcome")
+_WORDS = ("model", "trial", "configuration", "outcome")
 _UNLESS_ONE = ("trials", "seeds")  # says nothing where it is 1 in every row
 
 

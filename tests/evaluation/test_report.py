@@ -1,11 +1,13 @@
 import json
+import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pneumoray.evaluation.intervals import bootstrap
 from pneumoray.evaluation.metrics import METRICS, PER_CLASS, evaluate
-from pneumoray.evaluation.report import ensemble_report, member_report, to_markdown
+from pneumoray.evaluation.report import Report, ensemble_report, member_report, to_markdown
 
 
 def predictions(num_classes=2, num_images=60, seed=0):
@@ -147,3 +149,42 @@ def test_markdown_names_the_weakest_classes_first_and_their_mean_last():
 def test_as_many_names_as_classes_are_needed():
     with pytest.raises(ValueError, match="zip"):
         member_report("vgg11", LABELS, np.eye(4)[CALLED], GROUPS, None, CLASSES[:3])
+
+
+@pytest.fixture
+def shown():
+    """The report of two classes as a Report, with what an ensemble says of its members."""
+    values = report_of(2, 0.4) | {"study": "mine"}
+    for i, model in enumerate([*values["members"], values["vote"]]):
+        model |= {"val_auroc": 0.9 - i / 10}
+    for member in values["members"]:
+        member |= {"backbone": member["name"], "name": f"{member['name']}-1f0c2a9b"}
+    return Report(values, Path("ensembles/one"))
+
+
+def test_a_report_is_the_dict_that_json_prints(shown):
+    assert json.loads(json.dumps(shown)) == shown
+    assert shown["openings"] == 2
+    again = pickle.loads(pickle.dumps(shown))
+    assert (again, again.folder) == (shown, Path("ensembles/one"))
+
+
+def test_a_report_shows_itself_as_a_table(shown):
+    title, *heads, first, second, vote = repr(shown).splitlines()
+    assert title == "Test split of study mine: 60 images of 20 patients"
+    assert heads[-1].split() == ["model", "AUROC", "AUROC", "accuracy", "(1)", "(1)"]
+    for line, model in zip((first, second, vote), [*shown["members"], shown["vote"]], strict=True):
+        scores = ("val_auroc", "auroc", "accuracy", "sensitivity", "specificity")
+        assert line.split() == [shown.name_of(model), *(f"{model[name]:.4f}" for name in scores)]
+    assert [line.split()[0] for line in (first, second, vote)] == ["vgg11", "resnet18", "vote"]
+    assert "<td>vote</td>" in shown._repr_html_()
+
+
+def test_the_best_member_is_best_on_validation(shown):
+    assert shown.best["backbone"] == "vgg11"
+
+
+def test_a_stored_report_without_a_positive_class_shows_itself(shown):
+    del shown["vote"]["positive"]
+    assert shown.positive is None
+    assert "sensitivity" in repr(shown)

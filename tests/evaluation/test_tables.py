@@ -62,6 +62,33 @@ def test_csv_keeps_numbers_and_leaves_out_what_is_missing():
     assert lines[2] == "0.001,0.9,,1,,10,7"
 
 
+def test_text_has_headings_over_their_cells():
+    lines = tables.to_text(table(optimizer=["adam", "sgd"])).splitlines()
+    assert lines == [
+        "                                                         overfits",
+        "                                                             from",
+        "optimizer        val AUROC  trials  parameters  minutes     epoch",
+        "adam       0.9513 ± 0.0031       3  23,620,530     1.25",
+        "sgd                 0.9000       1                 10.0         7",
+    ]
+
+
+def test_html_is_a_table_whatever_the_cells_hold():
+    long = "swin_base_patch4_window7_224.ms_in22k_ft_in1k_and_more"
+    page = tables.to_html(table(backbone=["<b>|", long]))
+    assert "<td>&lt;b&gt;|</td>" in page
+    assert f"<td>{long}</td>" in page
+    assert "<th>val AUROC</th>" in page
+    assert "<td>0.9513 ± 0.0031</td>" in page
+
+
+def test_headings_name_the_class_that_a_score_is_about():
+    scores = pd.DataFrame({"model": ["vote"], "test_auroc": [0.9], "sensitivity": [0.8]})
+    for positive, heading in ((None, "sensitivity"), ("SICK", "sensitivity (SICK)")):
+        shown = [column.heading for column in tables.columns(scores, positive)]
+        assert shown == ["model", "test AUROC", heading]
+
+
 def test_markdown_is_a_table_whatever_the_cells_hold():
     lines = tables.to_markdown(table(backbone=["a|b", "C-P-F-D"])).splitlines()
     assert lines[1].startswith("| --- | ---: |")

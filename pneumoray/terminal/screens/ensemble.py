@@ -37,7 +37,8 @@ def _show_models(report: "Report") -> None:
     shown = columns(report.table(), report.positive)
     has_threshold = report["vote"]["threshold"] is not None
     decided = "its threshold" if has_threshold else "the largest probability"
-    table = Table(f"Each model at {decided}", *(one.heading for one in shown), words=("model",))
+    words = [one.heading for one in shown if not one.is_number]
+    table = Table(f"Each model at {decided}", *(one.heading for one in shown), words=words)
     for cells in zip(*(one.cells for one in shown), strict=True):
         table.add_row(*cells, style="bold" if cells[0] == "vote" else None)
     table.show()
@@ -46,8 +47,8 @@ def _show_models(report: "Report") -> None:
 def _show_intervals(report: "Report") -> None:
     vote, best = report["vote"], report.best
     models = [vote, best]
-    heads = ("vote", f"{report.name_of(best)} (best on validation)")
-    table = Table("The vote and its best member", "", *heads, words=("",))
+    heads = ("vote", report.name_of(best))
+    table = Table("The vote, and its best member by validation", "", *heads, words=("",))
     for name in ("auroc", "brier"):
         table.add_row(title(name), *(with_interval(model, name) for model in models))
     _add_calls(table, models, report.positive)
