@@ -18,7 +18,17 @@ def lines(tmp_path_factory):
     return path.read_text().splitlines()
 
 
-OFFERED = ("data", "images", "patient_rule", "max_images", "image_fit", "color", "flip", "weights")
+OFFERED = (
+    "data",
+    "images",
+    "patient_rule",
+    "max_images",
+    "positive",
+    "image_fit",
+    "color",
+    "flip",
+    "weights",
+)
 OFFERED += ("freeze", "dropout", "label_smoothing", "weight_decay", "clip_norm", "patience")
 OFFERED += ("seeds", "race")
 

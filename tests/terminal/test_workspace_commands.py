@@ -215,7 +215,7 @@ def test_init_writes_a_study_that_a_dry_run_takes(here):
     result = invoke("init")
     assert result.exit_code == 0, result.stderr
     assert result.stdout == "wrote study.yaml\n"
-    assert "next: pneumoray train-all --study study.yaml --data DIR" in result.stderr
+    assert "pneumoray train-all --study study.yaml --data DIR --dry-run\n" in result.stderr
     planned = invoke("train-all", "--study", "study.yaml", "--data", "xrays", "--dry-run")
     assert planned.exit_code == 0, planned.stderr
     assert "6 trials on " in planned.stdout

@@ -1,5 +1,6 @@
 """pneumoray init"""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -12,8 +13,10 @@ from pneumoray.terminal.options import FILE
 def init(file):
     """Write a commented study to FILE [study.yaml], to change and to train."""
     from pneumoray import study_file
-    from pneumoray.terminal import console
+    from pneumoray.terminal.console import say_whole
+    from pneumoray.terminal.hints import show_next
 
     study_file.write_template(file)
-    console.say(f"wrote {file}")
-    console.note(f"next: pneumoray train-all --study {file} --data DIR --dry-run")
+    say_whole(f"wrote {file}")
+    train = f"train-all --study {shlex.quote(str(file))} --data DIR"
+    show_next({"what it costs": f"{train} --dry-run", "train it": train}, {})
