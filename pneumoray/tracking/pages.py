@@ -22,7 +22,8 @@ from pneumoray.tracking.server import check, shown
 from pneumoray.tracking.settings import ENVIRONMENT_VARIABLE, Settings, prepare_environment
 
 START_SECONDS = 120.0
-STOP_SECONDS = 2.0  # then what is left is killed
+STOP_SECONDS = 0.5  # then what is left is killed: all that it could lose is a page
+_ASK_SECONDS = 20.0
 _API = "/api/2.0/mlflow/experiments"
 _QUIET = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # seven processes for what we don't have
 
@@ -98,7 +99,7 @@ def _wait_for(process: subprocess.Popen, address: str, log: IO[bytes]) -> None:
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end and process.poll() is None:
         with suppress(OSError):
-            urllib.request.urlopen(f"{address}/health", timeout=STOP_SECONDS).close()
+            urllib.request.urlopen(f"{address}/health", timeout=_ASK_SECONDS).close()
             return
         time.sleep(0.2)
     log.seek(0)
@@ -125,7 +126,7 @@ def _path(address: str, experiment: str) -> str:
 def _ask(url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=10 * STOP_SECONDS) as answer:
+    with urllib.request.urlopen(request, timeout=_ASK_SECONDS) as answer:
         return json.load(answer)
 
 

@@ -196,3 +196,30 @@ def test_one_column_sorts_all_runs(write, runs, client, tmp_path):
         ("demo", 0.9),
         ("resnet18 adamw 1e-3", 0.9),
     ]
+
+
+def test_written_again_it_leaves_the_same(write, runs, client, tmp_path):
+    (tmp_path / "leaderboard.png").write_bytes(b"png")
+    write.study()
+    write.trial()
+    write.vote(began=None)
+    write.summary(tmp_path / "leaderboard.png")
+
+    def everything():
+        found = {}
+        for name, run in runs().items():
+            rows = [
+                (row.key, row.step, row.timestamp, row.value)
+                for key in sorted(run.data.metrics)
+                for row in client.get_metric_history(run.info.run_id, key)
+            ]
+            tags = {key: value for key, value in run.data.tags.items() if key != "pneumoray.sent"}
+            files = sorted(file.path for file in client.list_artifacts(run.info.run_id))
+            inputs = sorted(one.dataset.name for one in run.inputs.dataset_inputs)
+            times = (run.info.start_time, run.info.end_time)
+            found[name] = (run.info.run_id, times, rows, run.data.params, tags, files, inputs)
+        return found
+
+    once = everything()
+    client.set_tag(once["demo"][0], "pneumoray.sent", "0")
+    assert everything() == once

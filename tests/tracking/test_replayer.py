@@ -444,16 +444,6 @@ def test_bad_settings_are_refused_in_one_line(tmp_path, text, message):
     assert "\n" not in str(error.value)
 
 
-def test_pages_are_refused_where_a_server_has_its_own_or_the_port_is_taken(settings):
-    with pytest.raises(TrackingError, match="its own pages"):
-        tracking.serve(tracking.Settings(tracking_uri="http://there:5000"), "demo", print)
-    with closing(socket.socket()) as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        with pytest.raises(TrackingError, match="--port"):
-            tracking.serve(settings, "demo", print, port=taken.getsockname()[1])
-
-
 def test_mlflow_reports_nothing_about_its_users():
     replayer.with_mlflow("runs")
     assert sys.modules["mlflow.telemetry.utils"].is_telemetry_disabled()
