@@ -48,7 +48,7 @@ def champions(
     for family in families:
         if family not in known:
             raise StudyError(
-                f"no trained model of family {family!r}: choose from {', '.join(known)}"
+                f"no trained model of family {family!r}: choose from {some_of(known, 8)}"
                 + did_you_mean(family, known)
             )
     repeats: dict[str, list[Candidate]] = defaultdict(list)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from pneumoray.data.manifest import OWN_COLUMNS, Finding
-from pneumoray.errors import DataError, did_you_mean
+from pneumoray.errors import DataError, did_you_mean, some_of
 
 SPLIT_NAMES = {
     "train": "train",
@@ -89,7 +89,7 @@ def read_cells(csv: Path, needed: Sequence[str] = ("path", "label")) -> pd.DataF
         if name not in table.columns:
             more = ", and where known patient and split" if "label" in needed else ""
             raise DataError(
-                f"{csv} has no column {name!r} but {', '.join(names)}{did_you_mean(name, names)}; "
+                f"{csv} has no column {name!r} but {some_of(names, 8)}{did_you_mean(name, names)}; "
                 f"name the {_columns(needed)}{more}"
             )
     if table.columns.has_duplicates:

@@ -150,7 +150,7 @@ def _from_package(backbone: str) -> tuple[str, str, dict[str, Tensor]]:
     sha256 = artifact.sha256_file(file)
     if sha256 != expected:
         raise WeightsError(
-            f"{file} has the SHA-256 {sha256}, expected was {expected}; install {package} again"
+            f"{file} has the SHA-256 {sha256[:12]}, expected was {expected[:12]}; install {package} again"
         )
     tensors = list(weights_file.read(file).values())
     with torch.device("meta"):

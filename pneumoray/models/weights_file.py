@@ -60,9 +60,8 @@ def checked_sha256(file: Path, backbone: str) -> str:
     actual = artifact.sha256_file(file)
     sidecar = file.with_name(f"{stem_of(backbone)}.sha256")
     if sidecar.exists():
-        expected = (
-            sidecar.read_text("utf-8").partition(" ")[0].strip().lower()
-        )  # as sha256sum writes
+        written = sidecar.read_text("utf-8")  # as sha256sum writes
+        expected = written.partition(" ")[0].strip().lower()
     else:
         expected = file.stem.removeprefix(stem_of(backbone)).removeprefix("-")
     if len(expected) < 8:
@@ -72,7 +71,7 @@ def checked_sha256(file: Path, backbone: str) -> str:
         )
     if not actual.startswith(expected):
         raise WeightsError(
-            f"{file} has the SHA-256 {actual}, expected was {expected!r}; copy the file again"
+            f"{file} has the SHA-256 {actual[:12]}, expected was {expected[:12]!r}; copy the file again"
         )
     return actual
 

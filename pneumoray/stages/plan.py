@@ -95,6 +95,7 @@ def dry_run(
     workers = max(config.workers for config in configs)
     resources = capacity.resolve(resources or Resources(), workers)
     prepare.check_weights(configs, fetch=False)
+    prepare.tell_positive(manifest, study.positive, on_event)
     slots = min(capacity.slots(resources), len(configs) * workers)
     device = "cuda" if resources.device == "cuda" and torch.cuda.is_available() else "cpu"
     if device != resources.device:

@@ -16,12 +16,12 @@ def command(words: str, given: Given) -> str:
     return " ".join(["pneumoray", words, *(shlex.quote(w) for pair in options for w in pair)])
 
 
-def show_next(commands: Mapping[str, str], given: Given) -> None:
-    """Say on stderr which commands come next: `commands` maps what each is for to its words."""
+def show_next(commands: Mapping[str, str]) -> None:
+    """Say on stderr which commands come next: `commands` maps what each is for to itself."""
     width = max(map(len, commands))
     note("next:")
-    for purpose, words in commands.items():
-        note(f"  {purpose:{width}}  {command(words, given)}")
+    for purpose, line in commands.items():
+        note(f"  {purpose:{width}}  {line}")
 
 
 def place(path: Path) -> str:

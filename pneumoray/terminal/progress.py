@@ -12,7 +12,7 @@ from rich.text import Text
 from pneumoray.terminal.console import duration, err, score, speed
 
 _PACK_LINE_SECONDS = 10.0  # between plain lines while packing
-_NUMBERS_WIDTH = 53  # characters of the live table's columns of numbers, with the gaps
+_NUMBERS_WIDTH = 46  # characters of the live table's columns of numbers, with the gaps
 _HASH_WIDTH = 9  # of a trial's name, at its end
 
 
@@ -109,7 +109,7 @@ class Progress:
         self._say(f"{event['trial']} failed: {event['reason']}", style="red")
 
     def _say(self, text: str, style: str | None = None) -> None:
-        err.print(Text(text, style=style or ""), soft_wrap=not self._is_live)
+        err.print(Text(text, style=style or ""), soft_wrap=not err.is_terminal)
 
     def _time_left(self) -> str:
         """For this stage: epochs still to train, at the seconds seen per backbone (or the mean)."""
@@ -131,7 +131,7 @@ class Progress:
         if not self.trials:
             return Group(Text("preparing ..."))
         table = Table(box=None, pad_edge=False)
-        for name in ("running", "epoch", "train loss", "val loss", "val AUROC", "images/s"):
+        for name in ("running", "epoch", "train\nloss", "val\nloss", "val\nAUROC", "images/s"):
             table.add_column(name, justify="left" if name == "running" else "right", no_wrap=True)
         for trial, record in self.running.items():
             known = self.trials[trial]

@@ -1,10 +1,13 @@
-"""Which of a study's trials a comparison is of."""
+"""Which of a study's trials a comparison is of, and how it shows itself."""
+
+from pathlib import Path
 
 import pytest
 
+from pneumoray.comparing import comparison
 from pneumoray.errors import StudyError
 from pneumoray.grid import configurations
-from pneumoray.stages.compare import _meant
+from pneumoray.stages.compare import Made, _meant
 from pneumoray.study_file import parse
 from pneumoray.workspace import TrialRow
 
@@ -60,3 +63,16 @@ def test_an_axis_that_no_comparison_varies_is_looked_for_in_all(rows):
     name, found, _ = _meant(*rows, ["optimizer"], None)
     assert name == ""
     assert len(found) == len(rows[1])
+
+
+def test_a_comparison_shows_itself_as_a_table(trial_row):
+    rows = [trial_row((0.8,), lr=0.1), trial_row((0.9,), lr=0.2)]
+    made = Made("mine", "", comparison.compare(rows, ["lr"], {}), Path("by-lr.html"))
+    title, *table = repr(made).splitlines()
+    assert title == "Study mine by lr"
+    assert [line.split()[:2] for line in table if line.split()[0] in ("0.1", "0.2")] == [
+        ["0.1", "0.8000"],
+        ["0.2", "0.9000"],
+    ]
+    assert table[-1] == "by-lr.html"
+    assert "<td>0.9000</td>" in made._repr_html_()

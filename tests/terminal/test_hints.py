@@ -27,12 +27,12 @@ def test_a_command_carries_what_was_given_quoted_for_the_shell(given, expected):
 
 
 def test_each_command_stands_on_a_line_of_its_own(capsys):
-    show_next({"look": "ui", "vote": "ensemble --top 3"}, {"workspace": Path("/a" * 60)})
-    first, *lines = capsys.readouterr().err.splitlines()
-    assert first == "next:"
-    assert lines == [
-        f"  look  pneumoray ui --workspace {'/a' * 60}",
-        f"  vote  pneumoray ensemble --top 3 --workspace {'/a' * 60}",
+    long = command("ui", {"workspace": Path("/a" * 60)})
+    show_next({"look": long, "compare": "pneumoray compare --by lr"})
+    assert capsys.readouterr().err.splitlines() == [
+        "next:",
+        f"  look     {long}",
+        "  compare  pneumoray compare --by lr",
     ]
 
 

@@ -63,12 +63,12 @@ def test_the_table_has_a_row_for_each_trial_that_runs(shown):
     with console.capture() as captured:
         console.print(told._table())
     lines = captured.get().splitlines()
-    assert [line.split()[:2] for line in lines[1:3]] == [
+    assert [line.split()[:2] for line in lines[2:4]] == [
         ["resnet18-0", "1/4"],
         ["resnet18-1", "0/4"],
     ]
-    assert "best val AUROC 0.9000 (resnet18-0)" in lines[3]
-    assert lines[4].startswith("race: 1 waiting · 6 min left")  # eleven epochs
+    assert "best val AUROC 0.9000 (resnet18-0)" in lines[4]
+    assert lines[5].startswith("race: 1 waiting · 6 min left")  # eleven epochs
     told({"type": "done", "trial": "resnet18-0"})
     told(
         {
@@ -80,6 +80,40 @@ def test_the_table_has_a_row_for_each_trial_that_runs(shown):
         }
     )
     assert told.running == {}
+
+
+def test_the_table_fits_80_columns_and_cuts_no_number(monkeypatch):
+    name = "swin_base_patch4_window7_224.ms_in22k_ft_in1k-1f0c2a9b"
+    console = Console(width=80, force_terminal=True, color_system=None)
+    monkeypatch.setattr(progress, "err", console)
+    told = progress.Progress()
+    told({**STAGE, "trials": [{"trial": name, "backbone": "swin", "epoch": 0, "until": 100}]})
+    told({"type": "start", "trial": name})
+    told(epoch(name, 10, 0.9))
+    with console.capture() as captured:
+        console.print(told._table())
+    upper, heads, row, best, state = [line.rstrip() for line in captured.get().splitlines()]
+    assert max(map(len, (upper, heads, row, best, state))) <= 80
+    assert upper.split() == ["train", "val", "val"]
+    assert heads.split() == ["running", "epoch", "loss", "loss", "AUROC", "images/s"]
+    assert row.split() == [
+        "swin_base_patch4_window..-1f0c2a9b",
+        "10/100",
+        "0.500",
+        "0.400",
+        "0.9000",
+        "123",
+    ]
+    assert "(swin_base_patch4_window..-1f0c2a9b)" in best
+
+
+def test_a_terminal_that_can_not_move_its_cursor_gets_plain_lines(shown, monkeypatch):
+    monkeypatch.setenv("TERM", "dumb")
+    told, written = shown(True)
+    with told:
+        told(STAGE)
+        told(epoch("resnet18-0", 1, 0.9))
+    assert "epoch 1/4" in written()
 
 
 def test_what_could_not_be_sent_and_what_was_found_is_told(shown):

@@ -187,7 +187,7 @@ def test_a_plan_fits_whatever_varies(capsys):
     backbones = [
         BackbonePlan(name, 8, 224, 1234.5, 123, 12.34, 1234.5) for name in (LONG, "resnet18")
     ]
-    show_plan(Plan("x", configs, backbones, 5232, 100.0, 2, "cpu"))
+    show_plan(Plan("x", configs, backbones, 5232, 100.0, 2, "cpu", 0.05))
     lines = capsys.readouterr().out.splitlines()
     tables = [line.rstrip() for line in lines if "nothing started" not in line]
     assert max(map(len, tables)) <= 80

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pneumoray.terminal.console import width
 from pneumoray.terminal.table import Table
 
 
@@ -13,6 +14,12 @@ def _eighty(monkeypatch):
 def printed(table, capsys):
     table.show()
     return [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+
+
+@pytest.mark.parametrize(("columns", "expected"), [("", 80), ("120", 120), ("wide", 80)])
+def test_without_a_terminal_the_width_is_that_of_columns_or_80(monkeypatch, columns, expected):
+    monkeypatch.setenv("COLUMNS", columns)
+    assert width() == expected
 
 
 def test_what_fits_stands_in_one_line_a_row(capsys):

@@ -10,7 +10,11 @@ from pneumoray.terminal.options import json_option, ray_options, study_option, w
 @click.command()
 @study_option
 @click.option(
-    "--top", type=click.IntRange(1), default=3, show_default=True, help="Members of the vote."
+    "--top",
+    type=click.IntRange(1),
+    default=3,
+    show_default=True,
+    help="Members of the vote, at least two.",
 )
 @click.option("--families", help="Only these families, as vgg,resnet.")
 @click.option("--any-family", is_flag=True, help="The best trials, though they share a family.")
@@ -33,7 +37,7 @@ def ensemble(
     """Vote the best models, choose on validation, and open the test split once."""
     from pneumoray.distributed.resources import Resources
     from pneumoray.stages.vote import ensemble as run
-    from pneumoray.terminal.hints import show_next
+    from pneumoray.terminal.hints import command, show_next
     from pneumoray.terminal.progress import Progress
     from pneumoray.terminal.screens.ensemble import show_ensemble
 
@@ -55,5 +59,10 @@ def ensemble(
         click.echo(json.dumps(report))
     else:
         show_ensemble(report)
-        steps = {"predict an image": "predict IMAGE", "look at every run": "ui"}
-        show_next(steps, {"workspace": workspace, "mlflow": mlflow})
+        place = {"workspace": workspace}
+        show_next(
+            {
+                "ask about a film": command("predict FILM", {"model": study} | place),
+                "look at every run": command("ui", place | {"mlflow": mlflow}),
+            }
+        )

@@ -18,5 +18,5 @@ def init(file):
 
     study_file.write_template(file)
     say_whole(f"wrote {file}")
-    train = f"train-all --study {shlex.quote(str(file))} --data DIR"
-    show_next({"what it costs": f"{train} --dry-run", "train it": train}, {})
+    train = f"pneumoray train-all --study {shlex.quote(str(file))} --data DIR"
+    show_next({"what it costs": f"{train} --dry-run", "train it": train})

@@ -59,7 +59,7 @@ def train_all(
     from pneumoray.stages import plan
     from pneumoray.stages.default_study import default_study
     from pneumoray.stages.train import train_all as run
-    from pneumoray.terminal.hints import show_next
+    from pneumoray.terminal.hints import command, show_next
     from pneumoray.terminal.progress import Progress
     from pneumoray.terminal.screens.leaderboard import next_steps, show_leaderboard
     from pneumoray.terminal.screens.plan import show_plan
@@ -96,7 +96,8 @@ def train_all(
             on_event=progress,
         )
     show_leaderboard(board)
-    show_next(next_steps(board), {"workspace": workspace, "mlflow": mlflow})
+    given = {"workspace": workspace, "mlflow": mlflow}
+    show_next({purpose: command(words, given) for purpose, words in next_steps(board).items()})
 
 
 def _confirm_fresh(study, workspace, yes):

@@ -3,8 +3,6 @@
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from rich.text import Text
-
 from pneumoray.terminal.console import out, say, score, size
 from pneumoray.terminal.table import Table
 
@@ -34,7 +32,7 @@ def show_overview(overview: "Overview") -> None:
     out.print("AUROC is of validation: of the best trial, and of the newest vote.", style="dim")
     for one in overview.studies:
         if one.reason:
-            out.print(Text(f"{one.study}: {one.reason}", style="red"))
+            say(one.reason, "red", f"{one.study}: ")
     shared = [("packs", overview.num_pack_bytes), ("MLflow", overview.num_mlflow_bytes)]
     said = ", ".join(f"{name} {size(count)}" for name, count in shared if count)
     if said:
