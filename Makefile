@@ -1,6 +1,7 @@
 # make install   the environment in .venv
 # make demo      the whole job on synthetic images: train, race, final, vote, test
 # make test      the environment, then the tests
+# make docs      the reference from the code, then the pages of docs/ in build/docs
 
 PYTHON ?= python3
 VENV := .venv
@@ -10,7 +11,7 @@ DEMO := demo-workspace
 CLEAN := env -u PNEUMORAY_WORKSPACE -u PNEUMORAY_DATA -u MLFLOW_TRACKING_URI -u RAY_ADDRESS \
   -u RAY_AUTH_MODE -u RAY_AUTH_TOKEN -u RAY_AUTH_TOKEN_PATH
 
-.PHONY: install demo test test-all check clean
+.PHONY: install demo test test-all check docs clean
 
 install: $(VENV)/.installed
 
@@ -18,7 +19,7 @@ $(VENV)/.installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "pneumoray needs Python 3.11 or newer; name one: make PYTHON=python3.12 install"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[lite,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[lite,dev,docs]'
 	@touch $@
 
 demo: install
@@ -41,5 +42,10 @@ check: install
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+docs: install
+	$(BIN)/python docs/reference.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "open build/docs/index.html"
+
 clean:
-	rm -rf $(VENV) $(DEMO)
+	rm -rf $(VENV) $(DEMO) build/docs

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,54 +22,20 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from pneumoray import artifact
+from pneumoray import artifact, inputs
 from pneumoray.data import image as images_
-from pneumoray.errors import DataError, WeightsError, WorkspaceError
-from pneumoray.models import zoo
+from pneumoray.errors import WeightsError, WorkspaceError
+from pneumoray.member import Member, device_of
 from pneumoray.models.architecture import Architecture
+from pneumoray.predictions import PROB, apply_temperature
 
-if TYPE_CHECKING:  # pydantic and YAML stay out of what is shipped
-    from pneumoray.config import Config
+__all__ = ["Bundle", "Images", "Member", "Views", "describe", "load", "save"]
 
 FORMAT = 2
 DESCRIPTION = "bundle.json"
-_SMALLEST_PROB = 1e-12  # as in evaluation/calibration.py
 
-Images = Sequence[bytes | np.ndarray] | np.ndarray
-
-
-@dataclass(frozen=True)
-class Member:
-    """One network and how it sees images. `mean` and `std` are per channel, on [0, 1]."""
-
-    name: str
-    family: str
-    architecture: Architecture
-    image_fit: images_.Fit
-    crop_fraction: float
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    weights: str = ""  # the file in the bundle, and its hash: `save` fills them in
-    sha256: str = ""
-
-    @classmethod
-    def of(
-        cls, config: "Config", name: str, mean: Sequence[float], std: Sequence[float]
-    ) -> "Member":
-        """The member that a trial's configuration and normalisation describe."""
-        return cls(
-            name,
-            config.family,
-            config.architecture,
-            config.image_fit,
-            config.crop_fraction,
-            tuple(mean),
-            tuple(std),
-        )
-
-    @property
-    def backbone(self) -> str:
-        return self.architecture.backbone
+Images = Sequence[inputs.Input] | np.ndarray | bytes
+Views = dict[images_.ImageSettings, np.ndarray]  # (H, W, channels) uint8 of one image
 
 
 @dataclass(frozen=True)
@@ -86,33 +52,76 @@ class Bundle:
     info: dict[str, Any] = field(default_factory=dict)
     models: tuple[nn.Module, ...] = field(default=(), repr=False, compare=False)
 
-    def predict_probs(self, images: Images, batch_size: int = 64) -> np.ndarray:
-        """Class probabilities (N, C) float64 of encoded images (bytes), or of uint8 pixels.
+    @property
+    def device(self) -> torch.device:
+        return device_of(self.models[0])
 
-        Pixels are (N, H, W), (N, H, W, 1) or (N, H, W, 3), or a list of images without the N. Any
-        size does: each member resizes as its training images were. Raises DataError for an image
-        that can't be used, naming its position.
-        """
+    def views(self, image: Image.Image) -> Views:
+        """`image` as the members see it, resized once for those that see it alike."""
+        views = dict.fromkeys(member.view for member in self.members)
+        return {
+            view: images_.to_array(
+                image, view.size, view.fit, view.color, crop_fraction=view.crop_fraction
+            )
+            for view in views
+        }
+
+    def member_probs(self, seen: Sequence[Views]) -> np.ndarray:
+        """Class probabilities (members, N, C) float64 of N images' `views`, in one batch."""
         assert self.models, "a bundle that only describes can't predict: use bundle.load"
-        probs = np.empty((len(images), len(self.classes)))
-        for start in range(0, len(images), batch_size):
-            stop = min(start + batch_size, len(images))
-            decoded = [_decode(images[i], i) for i in range(start, stop)]
-            votes = [
-                _probs(model, member, decoded)
-                for model, member in zip(self.models, self.members, strict=True)
-            ]
-            probs[start:stop] = np.mean(votes, axis=0)
-        return probs if self.temperature == 1.0 else _scaled(probs, self.temperature)
+        pixels = {view: np.stack([views[view] for views in seen]) for view in seen[0]}
+        pairs = zip(self.models, self.members, strict=True)
+        return np.stack([member.probs(model, pixels[member.view]) for model, member in pairs])
+
+    def vote(self, member_probs: np.ndarray) -> np.ndarray:
+        """(N, C) of (members, N, C): the members' mean, then the temperature."""
+        probs = member_probs.mean(axis=0)
+        return probs if self.temperature == 1.0 else apply_temperature(probs, self.temperature)
+
+    def table(self, member_probs: np.ndarray) -> pd.DataFrame:
+        """A row an image, of (members, N, C): what the vote says, what decided, how sure it is.
+
+        prob_CLASS for each class; `predicted`, the class; `threshold`, from which on a probability
+        of `threshold_class` is a call of it (both None where the largest probability decides);
+        `disagreement`, the largest less the smallest probability that a member gives the positive
+        class, or of several classes the predicted one (None where there is one member only).
+        """
+        probs = self.vote(member_probs)
+        chosen = probs.argmax(axis=1)
+        decides = self.threshold is not None and len(self.classes) == 2
+        if decides:
+            chosen = (probs[:, 1] >= self.threshold).astype(int)
+        table = pd.DataFrame(probs, columns=[PROB + name for name in self.classes])
+        judged = np.ones_like(chosen) if len(self.classes) == 2 else chosen
+        spread = np.ptp(member_probs, axis=0)[np.arange(len(chosen)), judged]
+        return table.assign(
+            predicted=np.asarray(self.classes, dtype=object)[chosen],
+            threshold=self.threshold if decides else None,
+            threshold_class=self.classes[1] if decides else None,
+            disagreement=spread if len(self.members) > 1 else None,
+        )
+
+    def predict_probs(self, images: Images, batch_size: int = 64) -> np.ndarray:
+        """The vote's probabilities (N, C) float64 of images as bytes or pixels; see `predict`."""
+        return self.vote(self._member_probs(images, batch_size))
 
     def predict(self, images: Images, batch_size: int = 64) -> pd.DataFrame:
-        """A row an image: prob_CLASS for each class, and the `predicted` class."""
-        probs = self.predict_probs(images, batch_size)
-        chosen = probs.argmax(axis=1)
-        if self.threshold is not None and len(self.classes) == 2:
-            chosen = (probs[:, 1] >= self.threshold).astype(int)
-        table = pd.DataFrame(probs, columns=[f"prob_{name}" for name in self.classes])
-        return table.assign(predicted=np.asarray(self.classes, dtype=object)[chosen])
+        """The `table` of encoded images (bytes) or pixels, in any number and size.
+
+        Pixels are uint8, one image (H, W), (H, W, 1) or (H, W, 3), or N of them; `inputs.listed`
+        has the rule. Each member resizes as its training images were. Raises DataError for an
+        image that can't be used, naming its position, and for pixels that may be read in two ways.
+        """
+        return self.table(self._member_probs(images, batch_size))
+
+    def _member_probs(self, images: Images, batch_size: int) -> np.ndarray:
+        given = inputs.listed(images)
+        batches = [np.empty((len(self.members), 0, len(self.classes)))]
+        for start in range(0, len(given), batch_size):
+            stop = min(start + batch_size, len(given))
+            seen = [self.views(inputs.decode(given[i], i)) for i in range(start, stop)]
+            batches.append(self.member_probs(seen))
+        return np.concatenate(batches, axis=1)
 
 
 def save(bundle: Bundle, weights: Sequence[Path | Mapping[str, Tensor]], folder: Path) -> Bundle:
@@ -158,7 +167,7 @@ def load(folder: Path | str, *, device: str = "cpu", own_code: bool = False) -> 
                 "open it with own_code=True if you trust who made it"
             )
         state = _verified(folder, member)
-        models.append(_network(member, state, len(described.classes)).to(device))
+        models.append(member.build(state, len(described.classes)).to(device))
     return replace(described, models=tuple(models))
 
 
@@ -210,54 +219,3 @@ def _verified(folder: Path, member: Member) -> dict[str, Tensor]:
         return safetensors.torch.load_file(file)
     except safetensors.SafetensorError as error:
         raise WeightsError(f"{file} is no safetensors file ({error}); save it as one") from None
-
-
-def _network(member: Member, state: Mapping[str, Tensor], num_classes: int) -> nn.Module:
-    with torch.random.fork_rng(devices=[]):  # first weights are drawn, and overwritten
-        model = zoo.build(member.architecture, num_classes)
-    try:
-        model.load_state_dict(state)
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())[:200]
-        raise WeightsError(
-            f"the weights of {member.name} don't fit {member.backbone} ({reason})"
-        ) from None
-    return model.eval().requires_grad_(False)
-
-
-def _decode(source: bytes | np.ndarray, position: int) -> Image.Image:
-    try:
-        if isinstance(source, bytes | bytearray | memoryview):
-            return images_.decode(bytes(source))
-        if isinstance(source, np.ndarray):
-            return images_.from_array(source)
-    except DataError as error:
-        raise DataError(f"input {position}: {error}") from None
-    raise DataError(
-        f"input {position} is of type {type(source).__name__}; give an image as bytes or pixels"
-    )
-
-
-def _probs(model: nn.Module, member: Member, decoded: Sequence[Image.Image]) -> np.ndarray:
-    """(N, C) float64 of one member, with the arithmetic of data/batches.py and predictions.py."""
-    size, color = member.architecture.image_size, member.architecture.color
-    arrays = [
-        images_.to_array(image, size, member.image_fit, color, crop_fraction=member.crop_fraction)
-        for image in decoded
-    ]
-    device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    mean, std = (
-        torch.tensor(v, device=device).view(1, -1, 1, 1) for v in (member.mean, member.std)
-    )
-    with torch.inference_mode():
-        pixels = torch.from_numpy(np.stack(arrays)).to(device).permute(0, 3, 1, 2)
-        images = pixels.float().div_(255).sub_(mean).div_(std)
-        logits = model(images.contiguous(memory_format=torch.channels_last))
-        return logits.double().softmax(dim=1).cpu().numpy()
-
-
-def _scaled(probs: np.ndarray, temperature: float) -> np.ndarray:
-    """`softmax(log(probs) / temperature)`, as evaluation/calibration.py does with SciPy."""
-    logits = np.log(np.clip(probs, _SMALLEST_PROB, None)) / temperature
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)

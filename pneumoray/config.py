@@ -1,85 +1,19 @@
-"""Settings of a model's training, and Config: one configuration, which a trial trains."""
+"""Config: one configuration, which a trial trains."""
 
 import re
 from dataclasses import fields
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar, get_args
+from typing import Any, TypeVar, get_args
 
 import pydantic
+from pydantic import Field
 
 from pneumoray import artifact
 from pneumoray.errors import StudyError, did_you_mean
 from pneumoray.models import names
-from pneumoray.models.architecture import MOST_WIDE, Architecture
+from pneumoray.models.architecture import Architecture
+from pneumoray.settings import Settings
 
-Width = Annotated[int, pydantic.Field(ge=1, le=MOST_WIDE)]
 Model = TypeVar("Model", bound=pydantic.BaseModel)
-
-
-class Frozen(pydantic.BaseModel):
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
-
-
-class Settings(Frozen):
-    """How a model sees images and trains: every field may be set for a study, a backbone or an axis."""
-
-    weights: str = "none"  # none | package | pretrained | hub | a folder
-    freeze: str = "none"  # none | backbone | up to and including a stage of the family
-    # The network. A layer string takes the six from `filters` on, any other backbone `head`, `hidden`.
-    head: Literal["linear", "flatten", "vgg"] = "linear"
-    hidden: tuple[Width, ...] = ()  # dense layers before the last one
-    dropout: float = pydantic.Field(0.0, ge=0, lt=1)
-    output: Literal["softmax", "sigmoid"] = "softmax"  # sigmoid: one logit for two classes
-    filters: tuple[Width, ...] = pydantic.Field((64, 128), min_length=1)
-    units: Width = 128
-    kernel_size: int = pydantic.Field(3, ge=1, le=31)
-    padding: Literal["same", "valid"] = "same"
-    activation: Literal["relu", "leaky_relu", "elu", "gelu", "silu", "tanh"] = "relu"
-    batch_norm: bool = False
-    # What it sees.
-    image_size: int = pydantic.Field(224, ge=8, le=2048)
-    image_fit: Literal["squeeze", "pad", "crop"] = "squeeze"
-    crop_fraction: float = pydantic.Field(1.0, gt=0, le=1)  # of the short side, for image_fit crop
-    color: Literal["grey", "rgb"] = "grey"
-    normalize: Literal["auto", "none", "imagenet", "train"] = "auto"
-    augment: Literal["none", "light", "wide"] = "wide"  # presets of data/augment.py
-    flip: bool | None = None  # these three: None is as the augmentation says
-    zoom: float | None = pydantic.Field(None, ge=0, lt=1)  # 0.2: lengths vary from 0.8 to 1.2
-    rotate: float | None = pydantic.Field(None, ge=0, le=180)  # degrees, either way
-    # How it learns.
-    optimizer: Literal["adam", "adamw", "sgd"] = "adamw"
-    lr: float = pydantic.Field(1e-3, gt=0)
-    weight_decay: float = pydantic.Field(0.01, ge=0)
-    momentum: float = pydantic.Field(0.9, ge=0, lt=1)
-    schedule: Literal["constant", "cosine", "step"] = "cosine"
-    warmup_epochs: float = pydantic.Field(1.0, ge=0)
-    step_epochs: int = pydantic.Field(7, ge=1)
-    step_gamma: float = pydantic.Field(0.1, gt=0, le=1)
-    epochs: int = pydantic.Field(10, ge=1)
-    batch_size: int = pydantic.Field(32, ge=1)  # global: divided among the workers
-    label_smoothing: float = pydantic.Field(0.0, ge=0, lt=1)
-    class_weights: Literal["none", "balanced"] = "none"
-    clip_norm: float | None = pydantic.Field(None, gt=0)
-    patience: int | None = pydantic.Field(  # epochs without a better one; None: never stop
-        None, ge=1
-    )
-    seed: int = pydantic.Field(0, ge=0)
-    workers: int = pydantic.Field(1, ge=1)  # of the final, per backbone
-
-    @pydantic.field_validator("weights")
-    @classmethod
-    def _absolute(cls, weights: str) -> str:
-        """A folder is made absolute at once: Ray's workers change theirs."""
-        named = weights in ("none", "package", "pretrained", "hub")
-        return weights if named else str(Path(weights).expanduser().absolute())
-
-    @pydantic.model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if self.batch_size % self.workers:
-            raise ValueError(
-                f"batch_size {self.batch_size} can't be dealt evenly to {self.workers} workers"
-            )
-        return self
 
 
 _OF_LAYERS = ("filters", "units", "kernel_size", "padding", "activation", "batch_norm")
@@ -95,9 +29,18 @@ _OF_VALUE = {  # a field that is used only where another has this value
 class Config(Settings):
     """One configuration: what a trial trains."""
 
-    backbone: str
-    family: str = ""  # '' is replaced by the family of the backbone
-    epochs_compared: bool = False  # epochs is an axis: a longer trial is another one
+    backbone: str = Field(
+        description="The network: a model of timm, alexnet or googlenet, bottleneck_resnet, a layer "
+        "string, or a function of your own as module:function."
+    )
+    family: str = Field(
+        "",
+        description="Networks of one kind; the vote takes one champion of each. By default it "
+        "follows from the backbone.",
+    )
+    epochs_compared: bool = Field(
+        False, description="Set by the study: epochs is an axis, so a longer trial is another one."
+    )
 
     @pydantic.model_validator(mode="before")
     @classmethod

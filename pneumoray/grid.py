@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pneumoray.config import Config, Settings, validated
+from pneumoray.config import Config, validated
 from pneumoray.errors import StudyError, did_you_mean
 from pneumoray.models import names
+from pneumoray.settings import Settings
 from pneumoray.study import GridAxes, Study, Table
 
 MOST_TRIALS = 500  # that a study starts without being asked twice

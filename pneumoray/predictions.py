@@ -13,6 +13,7 @@ from pneumoray import artifact
 from pneumoray.errors import WorkspaceError
 
 PROB = "prob_"
+SMALLEST_PROB = 1e-12  # keeps the logarithm of a saturated probability finite
 
 
 @dataclass(frozen=True)
@@ -80,3 +81,15 @@ def predict(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> np.nd
     with torch.inference_mode():
         logits = torch.cat([model(images).float() for images, _ in batches])
         return logits.double().softmax(dim=1).cpu().numpy()
+
+
+def log_probs(probs: np.ndarray) -> np.ndarray:
+    """Natural logarithms that are finite even of 0."""
+    return np.log(np.clip(probs, SMALLEST_PROB, None))
+
+
+def apply_temperature(probs: np.ndarray, temperature: float) -> np.ndarray:
+    """`softmax(log(probs) / temperature)`, (N, C) float64: softer above 1, the order unchanged."""
+    logits = log_probs(probs) / temperature
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)

@@ -6,16 +6,18 @@ pneumoray nor Ray nor MLflow.
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from pneumoray import bundle
+from pneumoray import bundle, inputs
 from pneumoray.bundle import Bundle
 from pneumoray.errors import DataError
+
+COLUMN = "image"  # of a table; its only column may have any name
 
 
 class _Served:
@@ -25,8 +27,12 @@ class _Served:
         self.bundle = opened
 
     def predict(self, model_input: Any, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """As `Bundle.predict`, of a table with a column `image`, a list, or an array."""
-        return self.bundle.predict(_inputs(model_input))
+        """As `Bundle.predict`, of whatever MLflow's scoring protocol makes of a request.
+
+        That is a list or an array of images, a table or a dict with a column `image`, or a list of
+        dicts with that key.
+        """
+        return self.bundle.predict([_input(one, i) for i, one in enumerate(_listed(model_input))])
 
 
 def _load_pyfunc(data_path: str) -> _Served:
@@ -34,28 +40,29 @@ def _load_pyfunc(data_path: str) -> _Served:
     return _Served(bundle.load(Path(data_path), own_code=True))
 
 
-def _inputs(model_input: Any) -> Sequence[bytes | np.ndarray]:
-    if isinstance(model_input, pd.DataFrame):
-        if "image" not in model_input and model_input.shape[1] != 1:
-            raise DataError(
-                f"the table has columns {', '.join(map(str, model_input.columns))}; give one named "
-                "'image' that holds each image's bytes"
-            )
-        column = "image" if "image" in model_input else model_input.columns[0]
-        model_input = model_input[column].tolist()
-    if isinstance(model_input, bytes | str) or _is_one_image(model_input):
-        model_input = [model_input]
-    return [_input(value, position) for position, value in enumerate(model_input)]
+def _listed(model_input: Any) -> Sequence[Any]:
+    """One item an image. A column holds as many images as it has rows, whatever their shape."""
+    if isinstance(model_input, Mapping | pd.DataFrame):
+        column = model_input[_column(list(model_input))]
+        if isinstance(column, np.ndarray) and column.ndim == 0:
+            column = column.item()
+        return list(column) if isinstance(column, list | np.ndarray | pd.Series) else [column]
+    images = inputs.listed(model_input)
+    if images and all(isinstance(one, Mapping) for one in images):
+        return [one[_column(list(one))] for one in images]
+    return images
 
 
-def _is_one_image(value: Any) -> bool:
-    """Whether an array is one image, (H, W) or (H, W, 3), and not N of them."""
-    if not isinstance(value, np.ndarray) or value.dtype == object:
-        return False
-    return value.ndim == 2 or (value.ndim == 3 and value.shape[2] == 3)
+def _column(names: list[Any]) -> Any:
+    if COLUMN in names or len(names) == 1:
+        return COLUMN if COLUMN in names else names[0]
+    raise DataError(
+        f"the table has columns {', '.join(map(str, names))}; give one named '{COLUMN}' that holds "
+        "each image's bytes"
+    )
 
 
-def _input(value: Any, position: int) -> bytes | np.ndarray:
+def _input(value: Any, position: int) -> Any:
     if isinstance(value, str):
         try:
             return base64.b64decode(value, validate=True)
@@ -64,8 +71,11 @@ def _input(value: Any, position: int) -> bytes | np.ndarray:
                 f"input {position} is the text {value[:40]!r}, which is no base64; send an image's "
                 "bytes (in JSON as base64): paths are not opened"
             ) from None
-    if isinstance(value, list | np.ndarray):  # JSON brings lists and wide integers
-        value = np.asarray(value)
-        if value.dtype.kind in "iu" and value.size and 0 <= value.min() <= value.max() <= 255:
-            value = value.astype(np.uint8, copy=False)
-    return cast(bytes | np.ndarray, value)
+    if not isinstance(value, list):
+        return value
+    try:
+        return np.asarray(value)  # JSON brings lists
+    except ValueError:
+        raise DataError(
+            f"input {position}: pixels are a list with rows of several lengths"
+        ) from None

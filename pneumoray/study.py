@@ -6,21 +6,26 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
 import pydantic
+from pydantic import Field
 
-from pneumoray.config import Frozen, Settings
 from pneumoray.data.folder import KERMANY_RULE
 from pneumoray.errors import StudyError
+from pneumoray.settings import Frozen, Settings
 
 GridAxes = dict[str, list[Any]]
 Table = dict[str, Any]
-Name = Annotated[str, pydantic.Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
 
 
 class Race(Frozen):
     """Synchronous halving within each backbone: at each rung (epochs) the best 1/eta go on."""
 
-    rungs: list[int] = pydantic.Field(default=[2], min_length=1)
-    eta: int = pydantic.Field(default=4, ge=2)
+    rungs: list[int] = Field(
+        default=[2], min_length=1, description="Epochs after which trials are cut, rising."
+    )
+    eta: int = Field(
+        default=4, ge=2, description="At each rung the best 1/eta of each backbone goes on."
+    )
 
     @pydantic.model_validator(mode="after")
     def _rising(self) -> Self:
@@ -39,26 +44,79 @@ class Study(Settings):
     only, at epoch 1, and where for one, none (`race: full`).
     """
 
-    name: Name
-    description: str = ""
-    data: str | None = None
-    images: str | None = None
-    patient_rule: str = KERMANY_RULE
-    positive: str | None = pydantic.Field(
+    name: Name = Field(
+        description="What its folder, its runs and its models are called. Letters, digits, . _ -"
+    )
+    description: str = Field("", description="One line for people.")
+    data: str | None = Field(
+        None,
+        description="Image folder or CSV table; or synthetic or photographs, which are drawn. "
+        "--data wins over it.",
+    )
+    images: str | None = Field(
+        None, description="Folder that the paths of a table are relative to. null: the table's own."
+    )
+    patient_rule: str = Field(
+        KERMANY_RULE,
+        description="Regular expression on file names; its first group, or the whole match, is the "
+        "patient. The default knows the names of the Kermany collection.",
+    )
+    positive: str | None = Field(
         None,
         description="Of two classes the positive one: sensitivity, precision and the threshold are "
         "about it. null: the one whose name is not negative, as NORMAL or healthy is.",
     )
-    max_images: int | None = pydantic.Field(None, ge=1)  # whole patients, about so many images
-    val_fraction: float = pydantic.Field(0.15, gt=0, lt=0.5)
-    test_fraction: float = pydantic.Field(0.15, gt=0, lt=0.5)
-    split_seed: int = pydantic.Field(0, ge=0)
-    backbones: list[str | Table] = pydantic.Field(default_factory=list)
-    arms: dict[str, Table] = pydantic.Field(default_factory=dict)
-    grid: GridAxes | list[GridAxes] = pydantic.Field(default_factory=dict)
-    comparisons: dict[Name, Table] = pydantic.Field(default_factory=dict)
-    seeds: int = pydantic.Field(1, ge=1)  # repeats of each configuration
-    race: Race | Literal["full"] = Race()
+    max_images: int | None = Field(
+        None, ge=1, description="About so many images, in whole patients. null: all."
+    )
+    val_fraction: float = Field(
+        0.15,
+        gt=0,
+        lt=0.5,
+        description="Share of the images that becomes validation, where the data has none to trust.",
+    )
+    test_fraction: float = Field(
+        0.15,
+        gt=0,
+        lt=0.5,
+        description="Share of the images that becomes test, where the data has none.",
+    )
+    split_seed: int = Field(0, ge=0, description="Which patients are drawn into which split.")
+    backbones: list[str | Table] = Field(
+        default_factory=list,
+        description="Networks to train: names, or tables of a backbone with settings of its own, "
+        "a grid of its own, and optional: true (left out where its weights can't be had).",
+    )
+    arms: dict[str, Table] = Field(
+        default_factory=dict,
+        description="Variants by name, each a table of settings: for what no product of axes says.",
+    )
+    grid: GridAxes | list[GridAxes] = Field(
+        default_factory=dict,
+        description="Axes to compare: a field and the list of its values. Axes multiply; a list of "
+        "tables joins several products.",
+    )
+    comparisons: dict[Name, Table] = Field(
+        default_factory=dict,
+        description="Several comparisons by name, one after the other: each a table of backbones, "
+        "arms, grid and settings.",
+    )
+    seeds: int = Field(
+        1, ge=1, description="Repeats of each configuration, from seed on; their mean is compared."
+    )
+    race: Race | Literal["full"] = Field(
+        Race(),
+        description="When the race cuts (rungs) and how hard (eta); or full: every configuration is "
+        "trained to the end.",
+    )
+
+    @pydantic.field_validator("positive", mode="before")
+    @classmethod
+    def _as_written(cls, positive: Any) -> Any:
+        """A class named by a number, as 1, needs no quotes; YAML's yes and no do."""
+        if isinstance(positive, bool):
+            raise ValueError("YAML reads this word as true or false: put the class in quotes")
+        return str(positive) if isinstance(positive, int) else positive
 
     @pydantic.model_validator(mode="before")
     @classmethod
@@ -68,14 +126,6 @@ class Study(Settings):
             return values
         rung = min([*Race().rungs, *(epochs - 1 for epochs in _epochs_named(values))])
         return values | {"race": {"rungs": [rung]} if rung > 0 else "full"}
-
-    @pydantic.field_validator("positive", mode="before")
-    @classmethod
-    def _as_written(cls, positive: Any) -> Any:
-        """A class named by a number, as 1, needs no quotes; YAML's yes and no do."""
-        if isinstance(positive, bool):
-            raise ValueError("YAML reads this word as true or false: put the class in quotes")
-        return str(positive) if isinstance(positive, int) else positive
 
     @pydantic.model_validator(mode="after")
     def _runnable(self) -> Self:

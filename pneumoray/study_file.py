@@ -13,6 +13,8 @@ from pneumoray.errors import StudyError, did_you_mean
 from pneumoray.grid import MOST_TRIALS, configurations, num_trials
 from pneumoray.study import Study
 
+_SUFFIXES = (".yaml", ".yml")
+
 
 def shipped() -> list[str]:
     """Names of the studies that come with the package."""
@@ -32,7 +34,7 @@ def text_of(name_or_path: str) -> str:
         return (resources.files("pneumoray") / "studies" / f"{name_or_path}.yaml").read_text(
             "utf-8"
         )
-    elif path.suffix in (".yaml", ".yml"):
+    elif path.suffix in _SUFFIXES:
         try:
             return path.read_text("utf-8")
         except OSError as error:
@@ -45,6 +47,20 @@ def text_of(name_or_path: str) -> str:
         f"there is no study {name_or_path!r}: use one of {', '.join(shipped())}, or a path to a "
         f".yaml file{did_you_mean(name_or_path, shipped())}"
     )
+
+
+def write_template(path: Path) -> None:
+    """Write a commented study to begin with. Raises StudyError where that can't be, or a file is."""
+    if path.suffix not in _SUFFIXES:
+        raise StudyError(f"{path} is no name of a study: name it {path.stem or 'study'}.yaml")
+    text = (resources.files("pneumoray") / "template.yaml").read_text()
+    try:
+        with path.open("x") as file:
+            file.write(text)
+    except FileExistsError:
+        raise StudyError(f"{path} is there already; name another file") from None
+    except OSError as error:
+        raise StudyError(f"{path} can't be written: {error.strerror}; name another") from None
 
 
 def read(name_or_path: str, overrides: Sequence[str] = (), small: bool = False) -> Study:

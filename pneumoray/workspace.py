@@ -2,7 +2,6 @@
 
 import math
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import filelock
 from pneumoray import artifact, checkpoint, journal
 from pneumoray.config import Config
 from pneumoray.data.manifest import Finding
+from pneumoray.discarding import discard
 from pneumoray.errors import StudyError, WorkspaceError, change, did_you_mean, some_of
 from pneumoray.grid import configurations
 from pneumoray.study import Study
@@ -90,7 +90,7 @@ class StudyFolder:
         More epochs go on where fewer ended, unless the schedule is laid over the whole budget. What
         is asked for may change where nothing is cut by a race: trials know what they are.
         Raises StudyError when another study or other data was trained under the name; `fresh`
-        removes what they left.
+        discards what they left.
         """
         record = self.path / "study.json"
         new: dict[str, Any] = {
@@ -98,10 +98,8 @@ class StudyFolder:
             **marks,
             "study": study.fingerprint(),
         }
-        if fresh and self.path.exists():  # out of the way in one step: a kill leaves no half
-            aside = self.path.with_name(f".{self.name}.tmp-{os.getpid()}")
-            os.replace(self.path, aside)
-            shutil.rmtree(aside)
+        if fresh and self.path.exists():
+            discard(self.path)
         if record.exists() and journal.latest(self.journal, "trial", "trial"):
             old = self.identity()
             known = parse(old["study"]).fingerprint()  # fields that are newer get their defaults
@@ -212,28 +210,42 @@ class Workspace:
 
     def studies(self) -> list[str]:
         """Names of the studies that were begun here."""
-        return sorted(path.parent.name for path in self.root.glob("studies/*/study.json"))
+        found = (path.parent.name for path in self.root.glob("studies/*/study.json"))
+        return sorted(name for name in found if not name.startswith("."))  # on its way out
+
+    def trained_studies(self) -> list[str]:
+        """Like `studies`. Raises StudyError where there are none."""
+        if known := self.studies():
+            return known
+        raise StudyError(
+            f"nothing is trained in workspace {self.root}: run 'pneumoray train-all' first, "
+            "or name another with --workspace"
+        )
 
     def remember(self, name: str) -> None:
         """Note the study trained last; later commands mean it when they name none."""
         artifact.write_json(self.root / _LAST, {"study": name})
 
+    def forget(self, name: str) -> None:
+        """Mean no longer this study where none is named."""
+        if (self.root / _LAST).exists() and artifact.read_json(self.root / _LAST)["study"] == name:
+            (self.root / _LAST).unlink()
+
     def find(self, name: str | None) -> StudyFolder:
         """The named study, else the only one, else the last trained. Raises StudyError if none is."""
-        known = self.studies()
-        if not known:
-            raise StudyError(
-                f"nothing is trained in workspace {self.root}: run 'pneumoray train-all' first, "
-                "or name another with --workspace"
-            )
+        known = self.trained_studies()
         if name is None and len(known) > 1 and (self.root / _LAST).exists():
             name = artifact.read_json(self.root / _LAST)["study"]
         name = name or known[0] if len(known) == 1 else name
-        if name not in known:
-            found = f"no study {name!r}" if name else "several studies"
+        if name is None:
             raise StudyError(
-                f"workspace {self.root} holds {found}: choose with --study from {some_of(known, 8)}"
-                + (did_you_mean(name, known) if name else "")
+                f"workspace {self.root} holds several studies: choose with --study from "
+                f"{some_of(known, 8)}"
+            )
+        if name not in known:
+            raise StudyError(
+                f"workspace {self.root} holds no study {name!r}: choose from {some_of(known, 8)}"
+                + did_you_mean(name, known)
             )
         return self.study(name)
 

@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,7 @@ from pneumoray.data.split import resplit
 os.environ["OMP_NUM_THREADS"] = "1"  # read by torch when it is imported, here and in subprocesses
 
 _KEPT = ("PNEUMORAY_SHARED",)  # where the tests find the real collection
+_LONGEST_END_SECONDS = 60  # for Ray's processes to notice that their head is gone; idle, it is 2
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -27,9 +29,24 @@ def _no_environment() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
             ours = name.startswith(("PNEUMORAY_", "MLFLOW_")) and name not in _KEPT
-            if ours or name in ("RAY_ADDRESS", "RAY_JOB_CONFIG_JSON_ENV_VAR"):
+            if ours or name in ("RAY_ADDRESS", "RAY_JOB_CONFIG_JSON_ENV_VAR", "FORCE_COLOR"):
                 patch.delenv(name)
         yield
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder that PNEUMORAY_SHARED names, else `shared` beside the clone: what no clone holds."""
+    return Path(os.environ.get("PNEUMORAY_SHARED") or Path(__file__).parents[2] / "shared")
+
+
+@pytest.fixture(scope="session")
+def chest_xray(shared) -> Path:
+    """The real collection. Do not write into it."""
+    folder = shared / "data" / "chest_xray"
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is not there; name the folder above 'data' with PNEUMORAY_SHARED")
+    return folder.resolve()
 
 
 @pytest.fixture(scope="session")
@@ -72,7 +89,10 @@ def pack(tmp_path_factory, xrays) -> Pack:
 
 @pytest.fixture(scope="session")
 def processes_in() -> Callable[[Path], list]:
-    """Finds the processes whose RAY_TMPDIR is a given folder."""
+    """Finds the processes whose RAY_TMPDIR is a given folder.
+
+    A zombie has ended, and has no environment: it may wait long for a first process to reap it.
+    """
     import ray  # noqa: F401  its own copy of psutil is found once it is imported
 
     import psutil  # isort: skip
@@ -98,7 +118,9 @@ def ray_folder(processes_in) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        _, alive = psutil.wait_procs(processes_in(folder), timeout=20)
+        deadline = time.monotonic() + _LONGEST_END_SECONDS
+        while (alive := processes_in(folder)) and time.monotonic() < deadline:
+            time.sleep(0.2)
         for process in alive:
             with contextlib.suppress(psutil.Error):
                 process.kill()

@@ -111,14 +111,35 @@ def test_bytes_and_pixels_and_batch_sizes_agree(opened, pixels):
     assert opened.predict_probs([]).shape == (0, 2)
 
 
+COLUMNS = ["prob_NORMAL", "prob_PNEUMONIA", "predicted", "threshold", "threshold_class"]
+
+
 def test_threshold_decides_for_two_classes_and_the_largest_probability_otherwise(opened, pixels):
     probs = opened.predict_probs(pixels)
     threshold = float(np.median(probs[:, 1]))
     table = replace(opened, threshold=threshold).predict(pixels)
-    assert list(table.columns) == ["prob_NORMAL", "prob_PNEUMONIA", "predicted"]
+    assert list(table.columns) == [*COLUMNS, "disagreement"]
     assert (table["predicted"] == "PNEUMONIA").tolist() == (probs[:, 1] >= threshold).tolist()
+    assert set(table["threshold"]) == {threshold}
+    assert set(table["threshold_class"]) == {"PNEUMONIA"}
     table = replace(opened, threshold=None).predict(pixels)
     assert table["predicted"].tolist() == [CLASSES[i] for i in probs.argmax(axis=1)]
+    assert table["threshold"].isna().all()
+    assert table["threshold_class"].isna().all()
+
+
+def test_members_disagree_by_their_range_of_the_positive_or_the_predicted_class():
+    two = Bundle((_member("a"), _member("b")), CLASSES, threshold=0.4)
+    table = two.table(np.array([[[0.75, 0.25]], [[0.5, 0.5]]]))
+    assert table["prob_PNEUMONIA"].tolist() == [0.375]
+    assert table["predicted"].tolist() == ["NORMAL"]
+    assert table["disagreement"].tolist() == [0.25]
+    three = Bundle((_member("a"), _member("b")), ("A", "B", "C"))
+    table = three.table(np.array([[[0.75, 0.25, 0.0]], [[0.5, 0.25, 0.25]]]))
+    assert table["predicted"].tolist() == ["A"]
+    assert table["disagreement"].tolist() == [0.25]
+    alone = Bundle((_member("a"),), CLASSES).table(np.array([[[0.75, 0.25]]]))
+    assert alone["disagreement"].isna().all()
 
 
 def test_description_survives_and_weights_may_come_from_a_file(tmp_path, folder, opened):

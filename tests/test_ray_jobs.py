@@ -57,7 +57,6 @@ def _run(*words: str, environment: dict[str, str]) -> subprocess.CompletedProces
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=240,
         start_new_session=True,
         check=False,
     )
@@ -122,18 +121,20 @@ def test_a_job_without_the_token_is_refused(head: Head) -> None:
 def test_a_wrong_token_ends_training_in_one_line(head: Head) -> None:
     wrong = head.folder / "wrong"
     wrong.write_text("0" * 64)
-    begun = time.monotonic()
     workspace = head.folder / "refused"
+    environment = head.environment | {"RAY_AUTH_TOKEN_PATH": str(wrong)}
+    knock = f"from pneumoray.distributed import reach; reach.knock({head.address!r})"
+    knocked = _run(sys.executable, "-c", knock, environment=environment)
+    assert "ClusterError: the Ray cluster" in knocked.stdout  # Ray alone would try 20 times
     refused = _run(
         *("pneumoray", *SMALL, "--workspace", str(workspace), "--address", head.address),
-        environment=head.environment | {"RAY_AUTH_TOKEN_PATH": str(wrong)},
+        environment=environment,
     )
     assert refused.returncode == 1
     [line] = [line for line in refused.stdout.splitlines() if "error" in line.lower()]
     assert "wants a token" in " ".join(refused.stdout.split()), refused.stdout
     assert line.startswith("error")
     assert "Traceback" not in refused.stdout
-    assert time.monotonic() - begun < 60  # Ray alone would try 20 times
     assert not (workspace / "studies" / "demo" / "study.json").exists()
 
 
@@ -190,10 +191,10 @@ def test_stopping_a_job_writes_down_that_it_was_killed(head: Head) -> None:
     )
     assert begun.returncode == 0, begun.stdout
     journal = workspace / "studies" / "demo" / "journal.jsonl"
-    deadline = time.monotonic() + 90
     while not (journal.exists() and '"epoch"' in journal.read_text()):
-        assert time.monotonic() < deadline, head.ray("job", "logs", name).stdout
-        time.sleep(0.2)
+        status = head.ray("job", "status", name).stdout
+        assert "FAILED" not in status, head.ray("job", "logs", name).stdout
+        time.sleep(1)
     stopped = head.ray("job", "stop", name)
     assert stopped.returncode == 0, stopped.stdout
     last = json.loads(journal.read_text().splitlines()[-1])

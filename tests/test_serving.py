@@ -63,10 +63,34 @@ def test_served_model_takes_bytes_base64_and_pixels(folder, opened, pixels):
         pixels.tolist(),
         pd.DataFrame({"image": encoded, "age": 3}),
         pd.DataFrame({"anything": text}),
+        {"image": text},
+        {"image": np.array(text)},
+        {"image": pixels},
+        {"anything": encoded},
+        [{"image": data} for data in text],
+        [{"b64": data} for data in text],
+        np.array([{"image": data} for data in text], dtype=object),
     ):
         pd.testing.assert_frame_equal(served.predict(given), expected)
     one = served.predict(encoded[0], params={})
-    pd.testing.assert_frame_equal(one, served.predict(encoded[:1]))
+    for given in (
+        encoded[:1],
+        text[0],
+        {"image": text[0]},
+        {"image": np.array(text[0])},
+        pixels[:1],
+    ):
+        pd.testing.assert_frame_equal(served.predict(given), one)
+
+
+def test_a_column_holds_an_image_a_row_whatever_its_length(folder, opened, pixels):
+    """Three images in a column stay three, where a bare array of that shape could be one."""
+    served = serving._load_pyfunc(str(folder))
+    expected = opened.predict(list(pixels[:3]))
+    for given in ({"image": pixels[:3]}, {"image": pixels[:3].tolist()}):
+        pd.testing.assert_frame_equal(served.predict(given), expected)
+    with pytest.raises(DataError, match="3 grey images, or one with channels first"):
+        served.predict(pixels[:3])
 
 
 @pytest.mark.parametrize(
@@ -78,9 +102,16 @@ def test_served_model_takes_bytes_base64_and_pixels(folder, opened, pixels):
         ([b""], "input 0: .*empty"),
         ([3.5], "type float"),
         (np.zeros(4, np.uint8), "input 0"),
-        (np.full((1, 4, 4), 300), "from 0 to 255"),
+        (np.full((1, 8, 8), 300), "from 0 to 255"),
         (np.zeros((1, 4, 4, 7), np.uint8), "shape"),
         (pd.DataFrame({"a": [b""], "b": [b""]}), "columns a, b"),
+        ({"a": [b""], "b": [b""]}, "columns a, b"),
+        ({"image": "/etc/hostname"}, "paths are not opened"),
+        ({"image": None}, "type NoneType"),
+        ([[[1, 2], [3]]], "rows of several lengths"),
+        (None, "type NoneType"),
+        (Path("/etc/hostname"), "type PosixPath"),
+        ([Path("/etc/hostname")], "type PosixPath"),
     ],
 )
 def test_served_model_refuses_what_is_no_image(folder, given, message):

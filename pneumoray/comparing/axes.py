@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from pneumoray.config import Config, Settings
+from pneumoray.config import Config
+from pneumoray.settings import Settings
 
 NOT_ITS_OWN = ""  # in place of a setting that says nothing of a configuration
 _UNITS = {

@@ -17,23 +17,20 @@ _SMALL = 0.01  # learning rates below are written with a power of ten
 
 
 def names(configs: Iterable[Config]) -> dict[str, str]:
-    """{trial id: 'resnet18 adamw 1e-3'}: the backbone, then the settings that some backbone varies.
+    """{trial id: 'resnet18 adamw 1e-3'}: the backbone, then the settings in which it was varied.
 
-    A setting that only follows the backbone says nothing more. The seed stands last where several are.
+    The seed stands last where several are. A backbone that was not varied is its name.
     """
-    configs = list(configs)
     by_backbone: dict[str, list[Config]] = defaultdict(list)
     for config in configs:
         by_backbone[config.backbone].append(config)
-    axes = {axis for some in by_backbone.values() for axis in varying(some)}
-    fields = [field for field in varying(configs) if field in axes]
-    fields += ["seed"] if len({config.seed for config in configs}) > 1 else []
-    return {
-        config.trial_id: " ".join(
-            [config.backbone, *(_said(field, setting(config, field)) for field in fields)]
-        ).strip()
-        for config in configs
-    }
+    found = {}
+    for some in by_backbone.values():
+        fields = varying(some) + ["seed"] * (len({config.seed for config in some}) > 1)
+        for config in some:
+            words = [config.backbone, *(_said(field, setting(config, field)) for field in fields)]
+            found[config.trial_id] = " ".join(filter(None, words))
+    return found
 
 
 def compared(study: Study) -> dict[str, dict[str, str]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pneumoray.errors import DataError, did_you_mean
 
 # What a negative class is called, in any case and with any signs between the words: one of these
-# names, a name with one of these words (lung_normal), or one that denies the rest (no_tumor,
+# names (or -1), a name with one of these words (lung_normal), or one that denies the rest (no_tumor,
 # NonCOVID). Who denies a negative word (not normal) names a positive class.
 NEGATIVE_NAMES = frozenset(("0", "false", "no", "none"))
 NEGATIVE_WORDS = frozenset(
@@ -53,8 +53,8 @@ def described(classes: Sequence[str], chosen: str | None) -> str:
     if has_negative(classes):
         return f"positive class: {positive} ({negative} is negative by its name)"
     return (
-        f"positive class: {positive}, the last by name, for neither name or both say 'negative': to "
-        f"choose {negative}, say --positive {negative}, or positive: {negative} in the study"
+        f"positive class: {positive}, the last by name, as the names do not tell which is negative; "
+        f"if it is {negative}, say --positive {negative}, or positive: {negative} in the study"
     )
 
 
@@ -73,7 +73,7 @@ def _check(positive: str, classes: Sequence[str]) -> None:
 
 def _is_negative(name: str, pair: Sequence[str]) -> bool:
     words = _words(name)
-    if len(words) == 1 and words <= NEGATIVE_NAMES:
+    if re.fullmatch(r"-\d*", name) or (len(words) == 1 and words <= NEGATIVE_NAMES):
         return True
     (other,) = (one for one in pair if one != name)
     if any(_letters(name) == no + _letters(other) for no in NEGATIONS):  # notumor beside tumor

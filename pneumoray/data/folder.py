@@ -84,6 +84,12 @@ def scan(
     return Manifest(table[[*LISTED_COLUMNS, *extras]], classes, str(root)), findings
 
 
+def images_below(folder: Path) -> list[Path]:
+    """Every visible image file under `folder`, at any depth, in the order that `scan` lists them."""
+    found = [path for path in _walk(folder, Counter()) if path.suffix.lower() in IMAGE_SUFFIXES]
+    return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+
+
 def _list_folder(data: Path) -> tuple[Path, pd.DataFrame, list[Finding]]:
     skipped: Counter[str] = Counter()
     while True:  # a lone folder around everything, as archives unpack, is stepped into

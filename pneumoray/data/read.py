@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,8 @@ from pneumoray.data.image import ImageSettings, decode_stored, pixel_sha256, sni
 from pneumoray.data.manifest import FACT_COLUMNS, INTEGERS, Finding, Manifest
 from pneumoray.errors import DataError
 
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 Shard = list[tuple[int, str]]  # (row in the manifest, path)
 Facts = dict[str, Any]  # FACT_COLUMNS of one image, or "error"
 Read = tuple[int, Facts, np.ndarray | None]
@@ -35,17 +37,17 @@ def read_shard(shard: Shard, settings: ImageSettings | None) -> list[Read]:
 
 
 def map_threads(
-    function: Callable[[Shard], list[Read]], shards: Iterable[Shard]
-) -> Generator[list[Read], None, None]:
-    """`function` of each shard, in order, on one thread a core.
+    function: Callable[[Item], Result], shards: Iterable[Item], num_threads: int | None = None
+) -> Generator[Result, None, None]:
+    """`function` of each shard, in order, on `num_threads`, by default one a core.
 
     Pillow releases the GIL while it decodes and resizes: at 1320 x 992 two threads decode as fast
     as two processes, which would also have to be started. A few shards are in flight, no more, so
     memory doesn't grow with their number.
     """
-    num_threads = num_cores()
+    num_threads = num_threads or num_cores()
     pool = ThreadPoolExecutor(num_threads)
-    pending: deque[Future[list[Read]]] = deque()
+    pending: deque[Future[Result]] = deque()
     try:
         for shard in shards:
             pending.append(pool.submit(function, shard))

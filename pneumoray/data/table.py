@@ -3,6 +3,7 @@
 import os
 import posixpath
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -25,7 +26,7 @@ KNOWN_COLUMNS = ("path", "label", "patient", "split")
 
 def list_table(csv: Path, root: Path) -> tuple[Path, pd.DataFrame, list[Finding]]:
     """The rows of `csv` with id, path, label (a name), split, where it has it patient, and more."""
-    table = _read(csv)
+    table = read_cells(csv)
     findings = []
     taken = {c for c in table.columns if c in OWN_COLUMNS or c.startswith("prob_")}
     if clashes := [c for c in table.columns if c in taken and c not in KNOWN_COLUMNS]:
@@ -34,7 +35,7 @@ def list_table(csv: Path, root: Path) -> tuple[Path, pd.DataFrame, list[Finding]
             f"columns {', '.join(clashes)} of the table are kept as table_..., the names are taken"
         )
         findings.append(Finding("renamed-columns", "note", message))
-    table["id"] = [_image_id(path, root) for path in table["path"]]
+    table["id"] = [image_id(path, root) for path in table["path"]]
     _check_cells(csv, table)
     num_rows = len(table)
     table = table.drop_duplicates(ignore_index=True)
@@ -68,8 +69,8 @@ def stat_columns(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(size_bytes=list(sizes), mtime_ns=list(times))
 
 
-def _read(csv: Path) -> pd.DataFrame:
-    """All cells as text, the known columns in lower case."""
+def read_cells(csv: Path, needed: Sequence[str] = ("path", "label")) -> pd.DataFrame:
+    """All cells as text, the known columns in lower case. Raises DataError without a `needed` one."""
     try:
         with csv.open(encoding="utf-8-sig") as file:
             header = file.readline()
@@ -79,17 +80,17 @@ def _read(csv: Path) -> pd.DataFrame:
     except (OSError, ValueError, UnicodeError) as error:  # pandas' parser errors are ValueErrors
         reason = " ".join(str(error).split())
         raise DataError(
-            f"{csv} is no readable CSV table ({reason}); give a UTF-8 file with the columns "
-            "path and label, or an image folder"
+            f"{csv} is no readable CSV table ({reason}); give a UTF-8 file with the "
+            f"{_columns(needed)}, or an image folder"
         ) from None
     names = [str(name).strip() for name in table.columns]
     table.columns = [name.lower() if name.lower() in KNOWN_COLUMNS else name for name in names]
-    for needed in ("path", "label"):
-        if needed not in table.columns:
+    for name in needed:
+        if name not in table.columns:
+            more = ", and where known patient and split" if "label" in needed else ""
             raise DataError(
-                f"{csv} has no column {needed!r} but {some_of(names, 8)}"
-                f"{did_you_mean(needed, names)}; name the columns path and label, and where known "
-                "patient and split"
+                f"{csv} has no column {name!r} but {some_of(names, 8)}{did_you_mean(name, names)}; "
+                f"name the {_columns(needed)}{more}"
             )
     if table.columns.has_duplicates:
         twice = table.columns[table.columns.duplicated()][0]
@@ -99,6 +100,10 @@ def _read(csv: Path) -> pd.DataFrame:
     for name in set(KNOWN_COLUMNS) & set(table.columns):
         table[name] = table[name].str.strip()
     return table
+
+
+def _columns(names: Sequence[str]) -> str:
+    return f"column{'s' if len(names) > 1 else ''} {' and '.join(names)}"
 
 
 def _check_cells(csv: Path, table: pd.DataFrame) -> None:
@@ -137,7 +142,7 @@ def _check_one_row_an_image(csv: Path, table: pd.DataFrame) -> None:
     )
 
 
-def _image_id(path: str, root: Path) -> str:
+def image_id(path: str, root: Path) -> str:
     """Where the image lies below `root`, in one spelling; images elsewhere keep their full path."""
     name = posixpath.normpath(path.replace("\\", "/"))
     prefix = root.as_posix() + "/"

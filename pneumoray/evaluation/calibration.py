@@ -2,14 +2,16 @@
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.special import expit, log_softmax, logit, softmax
+from scipy.special import expit, log_softmax, logit
 from sklearn.model_selection import StratifiedGroupKFold
 
 from pneumoray.evaluation.intervals import group_resamples, tally
+from pneumoray.predictions import SMALLEST_PROB, apply_temperature, log_probs
+
+__all__ = ["apply_temperature", "fit_operating_point", "fit_temperature"]
 
 TEMPERATURE_RANGE = (0.05, 20.0)
 _NUM_RESAMPLES = 200
-_SMALLEST_PROB = 1e-12  # keeps the logarithm of a saturated probability finite
 
 
 def fit_temperature(labels: np.ndarray, probs: np.ndarray) -> float:
@@ -20,22 +22,17 @@ def fit_temperature(labels: np.ndarray, probs: np.ndarray) -> float:
     likelihood alone would run to T = 0, keep a sober T; with many images nothing changes.
     """
     num_images, num_classes = probs.shape
-    log_probs = _log(probs)
+    logs = log_probs(probs)
     sizes = np.bincount(labels, minlength=num_classes)[labels, None]
     targets = np.full((num_images, num_classes), 1.0) / (sizes + num_classes)
     targets[np.arange(num_images), labels] *= sizes[:, 0] + 1
 
     def loss(log_temperature: float) -> float:
-        scaled = log_softmax(log_probs / np.exp(log_temperature), axis=1)
+        scaled = log_softmax(logs / np.exp(log_temperature), axis=1)
         return -float((targets * scaled).sum(axis=1).mean())
 
     found = minimize_scalar(loss, bounds=np.log(TEMPERATURE_RANGE), method="bounded")
     return float(np.exp(found.x))
-
-
-def apply_temperature(probs: np.ndarray, temperature: float) -> np.ndarray:
-    """`softmax(log(probs) / temperature)`, (N, C) float64: softer above 1, the order unchanged."""
-    return softmax(_log(probs) / temperature, axis=1)
 
 
 def fit_operating_point(
@@ -68,7 +65,7 @@ def fit_operating_point(
     if len(np.unique(labels)) < 2:
         raise ValueError(f"a threshold needs images of both classes, got only class {labels[0]}")
     scaled = _out_of_fold(labels, probs, groups, folds, seed)
-    odds = logit(np.clip(scaled[:, 1], _SMALLEST_PROB, 1 - _SMALLEST_PROB))
+    odds = logit(np.clip(scaled[:, 1], SMALLEST_PROB, 1 - SMALLEST_PROB))
     resamples = group_resamples(groups, _NUM_RESAMPLES, seed)
     middles = [_plateau_middles(odds, labels == 1, counts) for counts in resamples]
     return temperature, float(expit(np.median(np.concatenate(middles))))
@@ -114,7 +111,3 @@ def _variance(rate: np.ndarray, number: np.ndarray) -> np.ndarray:
     """Of an observed rate, with Laplace's one success and one failure added."""
     rate = (rate * number + 1) / (number + 2)
     return rate * (1 - rate) / number
-
-
-def _log(probs: np.ndarray) -> np.ndarray:
-    return np.log(np.clip(probs, _SMALLEST_PROB, None))

@@ -62,5 +62,13 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
+def size(num_bytes: float) -> str:
+    for unit in ("KiB", "MiB"):
+        num_bytes /= 1024
+        if num_bytes < 1000:
+            return f"{num_bytes:.0f} {unit}"
+    return f"{num_bytes / 1024:.1f} GiB"
+
+
 def times(count: int) -> str:
     return "once" if count == 1 else f"{count} times"

@@ -11,9 +11,12 @@ from pneumoray.terminal.commands.audit import audit
 from pneumoray.terminal.commands.compare import compare
 from pneumoray.terminal.commands.ensemble import ensemble
 from pneumoray.terminal.commands.evaluate import evaluate
+from pneumoray.terminal.commands.init import init
 from pneumoray.terminal.commands.layers import layers
 from pneumoray.terminal.commands.leaderboard import leaderboard
+from pneumoray.terminal.commands.list import list_studies
 from pneumoray.terminal.commands.pack import pack
+from pneumoray.terminal.commands.remove import remove
 from pneumoray.terminal.commands.studies import studies
 from pneumoray.terminal.commands.train_all import train_all
 from pneumoray.terminal.commands.ui import ui
@@ -73,6 +76,7 @@ def main() -> None:
 
 
 for command in (  # in the order of the work
+    init,
     audit,
     pack,
     train_all,
@@ -81,6 +85,8 @@ for command in (  # in the order of the work
     ensemble,
     evaluate,
     ui,
+    list_studies,
+    remove,
     studies,
     layers,
 ):

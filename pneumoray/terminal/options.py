@@ -90,7 +90,10 @@ ray_options = options(
     ),
     click.option("--verbose", is_flag=True, help="Show what Ray has to say."),
 )
-yes_option = click.option(
-    "--yes", is_flag=True, help="Go on though the study asks for more than 500 trials."
-)
+
+
+def yes_option(meaning: str) -> Callable:
+    return click.option("--yes", is_flag=True, help=meaning)
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")

@@ -79,7 +79,9 @@ class Table:
             longest_word = max(cell_len(word) for cell in cells for word in [*cell.split(), ""])
             widths[i] = max(longest_word, widths[i] - max(0, _total(widths) - width()))
         for i in range(self.keys):
-            others = _total([*widths[:i], *widths[i + 1 : self.keys], max(widths[self.keys :])])
+            others = _total(
+                [*widths[:i], *widths[i + 1 : self.keys], max(widths[self.keys :], default=0)]
+            )
             widths[i] = min(widths[i], max(width() - others - _GAP, _GAP))
 
     def _blocks(self, widths: Sequence[int]) -> list[list[int]]:

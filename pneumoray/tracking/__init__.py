@@ -11,11 +11,21 @@ datasets.py      the splits of a Pack, as inputs of a run
 scores.py        what a vote scored: a dozen metrics, and tables
 descriptions.py  what the pages say in words
 registry.py      a Bundle -> a version of a registered model
+download.py      a version of a registered model -> its Bundle's folder
 """
 
 from pneumoray.tracking.pages import serve
-from pneumoray.tracking.replayer import Replayer, replay, run_ids
+from pneumoray.tracking.replayer import Replayer, download, replay, run_ids
 from pneumoray.tracking.server import check
 from pneumoray.tracking.settings import Settings, find_settings
 
-__all__ = ["Replayer", "Settings", "check", "find_settings", "replay", "run_ids", "serve"]
+__all__ = [
+    "Replayer",
+    "Settings",
+    "check",
+    "download",
+    "find_settings",
+    "replay",
+    "run_ids",
+    "serve",
+]

@@ -183,6 +183,12 @@ def run_ids(settings: Settings, study: str) -> dict[str, str]:
         return {}
 
 
+def download(settings: Settings, uri: str, folder: Path) -> Path:
+    """The bundle of registered model `uri`, fetched into `folder`; see download.py."""
+    check(settings)
+    return with_mlflow("download").download(settings, uri, folder)
+
+
 def with_mlflow(name: str) -> Any:
     """The module `name` of this package, with MLflow imported, and kept quiet."""
     prepare_environment()

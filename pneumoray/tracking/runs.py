@@ -27,6 +27,7 @@ JOURNAL, STUDY, TRIAL, ENSEMBLE = (
     f"pneumoray.{name}" for name in ("journal", "study", "trial", "ensemble")
 )
 PLACE, SENT = "pneumoray.place", "pneumoray.sent"
+REPLACED = "replaced"  # people look for it
 _SOURCE = "mlflow.source.name"
 _IN_A_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 _PARENT = ""  # the study's own run, beside the names of trials and ensembles
@@ -57,7 +58,7 @@ class Runs:
     def parent(self, time: int) -> str:
         """The study's run."""
         if _PARENT not in self._ids:
-            self._kill_orphans(time)
+            self._mark_replaced(time)
             tags = {PLACE: self.place, _SOURCE: "pneumoray train-all"}
             self._ids[_PARENT] = self._create(self.study, time, tags)
         return self._ids[_PARENT]
@@ -134,16 +135,20 @@ class Runs:
             self.experiment_id, start_time=time, run_name=name, tags=ours | dict(tags)
         ).info.run_id
 
-    def _kill_orphans(self, time: int) -> None:
-        """End what an older journal at the same place left running: --fresh has removed it."""
+    def _mark_replaced(self, time: int) -> None:
+        """Tag what an older journal at the same place wrote, and end what it left running.
+
+        A fresh start has removed that journal. The parent comes last: interrupted, it is done again.
+        """
         text = f"tags.`{PLACE}` = '{self.place}' AND tags.`{JOURNAL}` != '{self.journal_id}'"
-        running = "attributes.status = 'RUNNING'"
         for parent in search(self.client, self.experiment_id, text):
-            children = f"tags.`mlflow.parentRunId` = '{parent.info.run_id}' AND {running}"
-            for run in search(self.client, self.experiment_id, children):
-                self.close(run.info.run_id, "KILLED", time)
-            if parent.info.status == "RUNNING":
-                self.close(parent.info.run_id, "KILLED", time)
+            if REPLACED in parent.data.tags:
+                continue
+            children = f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
+            for run in (*search(self.client, self.experiment_id, children), parent):
+                self.tag(run.info.run_id, {REPLACED: "true"})
+                if run.info.status == "RUNNING":
+                    self.close(run.info.run_id, "KILLED", time)
 
 
 def trial_runs(settings: Settings, study: str) -> dict[str, str]:

@@ -30,11 +30,24 @@ class Settings(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
 
-    tracking_uri: str = "sqlite:///{workspace}/mlflow.db"
-    artifacts: str = "{workspace}/mlartifacts"  # of a database; a server decides for itself
-    experiment: str = "pneumoray-{study}"
-    model: str = "pneumoray-{study}-{family}"
-    tags: dict[str, str] = pydantic.Field(default_factory=dict)
+    tracking_uri: str = pydantic.Field(
+        default="sqlite:///{workspace}/mlflow.db",
+        description="An MLflow server (http://HOST:5000, version 3 or newer), or a database.",
+    )
+    artifacts: str = pydantic.Field(
+        default="{workspace}/mlartifacts",
+        description="Where the files of a database's runs lie; a server decides for itself.",
+    )
+    experiment: str = pydantic.Field(
+        default="pneumoray-{study}", description="Name of a study's experiment."
+    )
+    model: str = pydantic.Field(
+        default="pneumoray-{study}-{family}",
+        description="Name of a registered model; the family of the vote is ensemble.",
+    )
+    tags: dict[str, str] = pydantic.Field(
+        default_factory=dict, description="Put on every run, as {team: radiology}."
+    )
     system_metrics: bool = pydantic.Field(
         default=True,
         description="Whether trials show what they took of the machine: processor, memory, disk, network.",

@@ -1,4 +1,3 @@
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,13 +31,3 @@ def kaggle(tmp_path: Path, draw: Callable[..., Path]) -> Path:
             draw(root / split / "NORMAL" / f"IM-{patient:04}-{i:04}.jpeg", number)
             draw(root / split / "PNEUMONIA" / f"person{patient}_virus_{number}.jpeg", 1000 + number)
     return root
-
-
-@pytest.fixture
-def chest_xray() -> Path:
-    """The real collection, where it is at hand."""
-    shared = os.environ.get("PNEUMORAY_SHARED") or Path(__file__).parents[2] / "../shared"
-    folder = Path(shared) / "data" / "chest_xray"
-    if not folder.is_dir():
-        pytest.skip(f"{folder} is not there")
-    return folder.resolve()

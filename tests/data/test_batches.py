@@ -121,7 +121,9 @@ def test_reading_one_ahead_gives_the_same_pixels_in_the_same_order(pack):
     assert list(_one_ahead(lambda batch: batch, [])) == []
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.skipif(
+    not torch.cuda.is_available(), reason="no CUDA device here; run it on a machine with one"
+)
 @pytest.mark.parametrize("resident_bytes", [0, 2**30], ids=["mapped", "resident"])
 def test_an_accelerator_gets_the_order_of_the_cpu(pack, resident_bytes, monkeypatch):
     monkeypatch.setattr("pneumoray.data.batches.RESIDENT_BYTES", resident_bytes)

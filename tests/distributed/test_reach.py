@@ -9,10 +9,11 @@ from pneumoray.errors import ClusterError
 
 
 @pytest.fixture
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def deaf_port():
+    """A port on which nobody listens, nor can anybody begin to."""
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        yield deaf.getsockname()[1]
 
 
 @pytest.mark.parametrize("address", ["head", "head:", ":6379", "10.0.0.1:ray", "ray://head"])
@@ -22,9 +23,9 @@ def test_an_address_of_no_kind_is_refused(address):
 
 
 @pytest.mark.parametrize("scheme", ["", "ray://"])
-def test_where_nobody_listens_the_ways_out_are_named(free_port, scheme):
+def test_where_nobody_listens_the_ways_out_are_named(deaf_port, scheme):
     with pytest.raises(ClusterError, match=r"no Ray cluster answers at .*ray start --head"):
-        reach.knock(f"{scheme}127.0.0.1:{free_port}")
+        reach.knock(f"{scheme}127.0.0.1:{deaf_port}")
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ class Job:
 
 
 def _end(process: subprocess.Popen[str], code: int) -> tuple[str, str]:
-    out, err = process.communicate(timeout=400)
+    out, err = process.communicate()
     assert process.returncode == code, f"{process.args}: {process.returncode}\n{out}\n{err}"
     assert "Traceback" not in err
     return out, err

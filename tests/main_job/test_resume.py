@@ -42,9 +42,7 @@ def resumed(make_job):
     job.environment["PYTHONPATH"] = str(job.folder)
     process = job.start_training()
     try:
-        deadline = time.monotonic() + 200
         while len(job.epochs()) < 3 + 1:  # the race has three
-            assert time.monotonic() < deadline
             assert process.poll() is None
             time.sleep(0.1)
     finally:

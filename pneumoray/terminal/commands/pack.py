@@ -8,7 +8,7 @@ from pneumoray.terminal.options import as_overrides, new_study_options, workspac
 @click.command()
 @new_study_options
 @workspace_option
-@yes_option
+@yes_option("Go on though the study asks for more than 500 trials.")
 def pack(study, data, images, positive, overrides, small, workspace, yes):
     """Decode every image once, into the memory maps that trials read."""
     from dataclasses import asdict

@@ -16,7 +16,11 @@ from pneumoray.terminal.options import (
 @click.option("--workers", type=click.IntRange(1), help="Workers of each final (Ray Train).")
 @workspace_option
 @ray_options
-@click.option("--fresh", is_flag=True, help="Forget what was trained under this study's name.")
+@click.option(
+    "--fresh",
+    is_flag=True,
+    help="Remove what was trained under this study's name, and begin anew; asks first.",
+)
 @click.option(
     "--allow-leaks",
     is_flag=True,
@@ -28,7 +32,7 @@ from pneumoray.terminal.options import (
     help="Train though no patient is known: every image then counts as one of its own.",
 )
 @click.option("--dry-run", is_flag=True, help="Print trials, hours and disk; start nothing.")
-@yes_option
+@yes_option("Don't ask: --fresh may remove, and a study of more than 500 trials may begin.")
 def train_all(
     study,
     data,
@@ -70,6 +74,8 @@ def train_all(
             )
         show_plan(made)
         return
+    if fresh:
+        _confirm_fresh(chosen.name, workspace, yes)
     from pneumoray.stages.train import train_all as run
 
     with Progress() as progress:
@@ -92,3 +98,14 @@ def train_all(
     show_leaderboard(board)
     given = {"workspace": workspace, "mlflow": mlflow}
     show_next({purpose: command(words, given) for purpose, words in next_steps(board).items()})
+
+
+def _confirm_fresh(study, workspace, yes):
+    """Ask where something trained would be lost; a study in use is refused later, by training."""
+    from pneumoray.discarding import contents
+    from pneumoray.terminal.asking import confirm_loss
+    from pneumoray.workspace import open_workspace
+
+    folder = open_workspace(workspace, to_write=False).study(study)
+    if contents(folder.path).is_trained and not folder.is_locked():
+        confirm_loss(folder, "--fresh", "Begin anew?", yes)

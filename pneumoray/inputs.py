@@ -1,0 +1,77 @@
+"""What a model is given from Python or over HTTP: which of it is one image, and its decoding."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from pneumoray.data import image as images_
+from pneumoray.errors import DataError
+
+Input = bytes | np.ndarray
+_CHANNELS = (1, 3, 4)  # what the length of an axis of channels may be; 4 is refused as an image
+_HOW = "give a list of images (in JSON a column: {'image': [...]}), each (H, W) or (H, W, 3)"
+
+
+def listed(given: Any) -> Sequence[Any]:
+    """`given` as a sequence with one item an image.
+
+    Encoded bytes, and an array (H, W), (H, W, 1) or (H, W, 3), are one image. Arrays (N, H, W),
+    (N, H, W, 1) and (N, H, W, 3) are N, as is a list, a tuple or a column of a table. Raises
+    DataError for an array that can be read in two ways, as (3, H, W) can, and for other types.
+    """
+    if isinstance(given, bytes | bytearray | memoryview | str):
+        return [given]
+    if isinstance(given, pd.Series):
+        return given.tolist()
+    if isinstance(given, list | tuple):
+        return given
+    if not isinstance(given, np.ndarray):
+        raise DataError(f"input is of type {type(given).__name__}; give images as bytes or pixels")
+    if given.dtype.kind in "OSU":  # bytes, text or ragged pixels
+        return given.reshape(1).tolist() if given.ndim == 0 else list(given)
+    if given.ndim == 2 or (given.ndim == 3 and _is_one(given.shape)):
+        return [given]
+    if given.ndim == 3 and len(given) in (3, 4):
+        raise DataError(
+            f"an array of shape {given.shape} is {len(given)} grey images, or one with channels "
+            f"first: {_HOW}"
+        )
+    if given.ndim == 0:
+        raise DataError(f"a single number is no image: {_HOW}")
+    return list(given)
+
+
+def _is_one(shape: tuple[int, ...]) -> bool:
+    """Whether (a, b, c) is (H, W, channels). Raises DataError where it could be (N, H, W) as well."""
+    if shape[2] not in _CHANNELS:
+        return False
+    if shape[0] in _CHANNELS or shape[2] == 4:
+        raise DataError(f"an array of shape {shape} can be read in several ways: {_HOW}")
+    return True
+
+
+def decode(source: Any, position: int) -> Image.Image:
+    """One image from its encoded bytes or its pixels, in mode L or RGB.
+
+    Pixels are uint8, or int64 from 0 to 255, which plain Python numbers become. Raises DataError
+    that names the `position` of what can't be used.
+    """
+    try:
+        if isinstance(source, bytes | bytearray | memoryview):
+            return images_.decode(bytes(source))
+        if isinstance(source, np.ndarray):
+            return images_.from_array(_eight_bit(source))
+    except DataError as error:
+        raise DataError(f"input {position}: {error}") from None
+    raise DataError(
+        f"input {position} is of type {type(source).__name__}; give an image as bytes or pixels"
+    )
+
+
+def _eight_bit(pixels: np.ndarray) -> np.ndarray:
+    if pixels.dtype == np.int64 and pixels.size and 0 <= pixels.min() <= pixels.max() <= 255:
+        return pixels.astype(np.uint8)
+    return pixels

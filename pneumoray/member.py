@@ -1,0 +1,94 @@
+"""Member: one network of a Bundle, and how it sees images."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pneumoray.data.image import Fit, ImageSettings
+from pneumoray.errors import WeightsError
+from pneumoray.models import zoo
+from pneumoray.models.architecture import Architecture
+
+if TYPE_CHECKING:  # pydantic and YAML stay out of what is shipped
+    from pneumoray.config import Config
+
+
+@dataclass(frozen=True)
+class Member:
+    """One network and how it sees images. `mean` and `std` are per channel, on [0, 1]."""
+
+    name: str
+    family: str
+    architecture: Architecture
+    image_fit: Fit
+    crop_fraction: float
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    weights: str = ""  # the file in the bundle, and its hash: `bundle.save` fills them in
+    sha256: str = ""
+
+    @classmethod
+    def of(
+        cls, config: "Config", name: str, mean: Sequence[float], std: Sequence[float]
+    ) -> "Member":
+        """The member that a trial's configuration and normalisation describe."""
+        return cls(
+            name,
+            config.family,
+            config.architecture,
+            config.image_fit,
+            config.crop_fraction,
+            tuple(mean),
+            tuple(std),
+        )
+
+    @property
+    def backbone(self) -> str:
+        return self.architecture.backbone
+
+    @property
+    def view(self) -> ImageSettings:
+        """The shape that every image is brought to before this member sees it."""
+        architecture = self.architecture
+        return ImageSettings(
+            architecture.image_size, self.image_fit, architecture.color, self.crop_fraction
+        )
+
+    def build(self, state: Mapping[str, Tensor], num_classes: int) -> nn.Module:
+        """The member's network with the weights of `state`, in evaluation mode.
+
+        Leaves torch's random state alone. Raises WeightsError when the weights don't fit.
+        """
+        with torch.random.fork_rng(devices=[]):  # first weights are drawn, and overwritten
+            model = zoo.build(self.architecture, num_classes)
+        try:
+            model.load_state_dict(state)
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())[:200]
+            raise WeightsError(
+                f"the weights of {self.name} don't fit {self.backbone} ({reason})"
+            ) from None
+        return model.eval().requires_grad_(False)
+
+    def probs(self, model: nn.Module, pixels: np.ndarray) -> np.ndarray:
+        """(N, C) float64 of (N, H, W, channels) uint8 in the member's view, by its network `model`.
+
+        The arithmetic is that of data/batches.py and predictions.py.
+        """
+        device = device_of(model)
+        mean, std = (
+            torch.tensor(v, device=device).view(1, -1, 1, 1) for v in (self.mean, self.std)
+        )
+        with torch.inference_mode():
+            moved = torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2)
+            images = moved.float().div_(255).sub_(mean).div_(std)
+            logits = model(images.contiguous(memory_format=torch.channels_last))
+            return logits.double().softmax(dim=1).cpu().numpy()
+
+
+def device_of(model: nn.Module) -> torch.device:
+    return next((p.device for p in model.parameters()), torch.device("cpu"))

@@ -1,0 +1,72 @@
+"""A registered model's bundle, fetched from wherever MLflow keeps it."""
+
+import re
+from pathlib import Path
+
+import mlflow.artifacts
+from mlflow import MlflowClient
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+
+from pneumoray.errors import TrackingError, did_you_mean
+from pneumoray.tracking.runs import connect
+from pneumoray.tracking.server import shown
+from pneumoray.tracking.settings import Settings
+
+_URI = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\d+))")
+
+
+def download(settings: Settings, uri: str, folder: Path) -> Path:
+    """Fetch the bundle of models:/NAME@ALIAS or models:/NAME/VERSION into `folder`; return its place.
+
+    Only data is fetched, no code. Raises TrackingError when there is no such model, or none of ours.
+    """
+    match = _URI.fullmatch(uri)
+    if match is None:
+        raise TrackingError(
+            f"{uri!r} is no registered model: write models:/NAME@champion or models:/NAME/1"
+        )
+    client = connect(settings)
+    version = _version(client, settings, match)
+    try:
+        place = mlflow.artifacts.download_artifacts(
+            artifact_uri=f"{str(version.source).rstrip('/')}/data",
+            dst_path=str(folder),
+            tracking_uri=settings.tracking_uri,
+        )
+    except (MlflowException, OSError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise TrackingError(
+            f"the files of {uri} can't be fetched from {version.source} ({reason}); "
+            "check that the place is still there, or train again"
+        ) from None
+    bundles = sorted(Path(place).glob("*/bundle.json"))
+    if not bundles:
+        raise TrackingError(f"{uri} was not made by pneumoray: it holds no bundle; name another")
+    return bundles[0].parent
+
+
+def _version(client: MlflowClient, settings: Settings, match: re.Match[str]) -> ModelVersion:
+    name, alias, number = match["name"], match["alias"], match["version"]
+    try:
+        if alias:
+            return client.get_model_version_by_alias(name, alias)
+        return client.get_model_version(name, number)
+    except MlflowException as error:
+        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            raise
+    where = shown(settings.tracking_uri)
+    versions = client.search_model_versions(f"name = '{name}'")
+    if not versions:
+        known = sorted(model.name for model in client.search_registered_models())
+        choice = f"; choose from {', '.join(known)}" if known else ""
+        raise TrackingError(
+            f"{where} has no model {name!r}{choice}{did_you_mean(name, known)}; "
+            "name another registry with --mlflow or MLFLOW_TRACKING_URI"
+        )
+    what = f"alias {alias!r}" if alias else f"version {number}"
+    numbers = ", ".join(sorted((v.version for v in versions), key=int))
+    aliases = ", ".join(sorted(client.get_registered_model(name).aliases)) or "none"
+    raise TrackingError(
+        f"model {name} has no {what}: its versions are {numbers}, its aliases {aliases}"
+    )

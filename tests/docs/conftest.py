@@ -1,0 +1,78 @@
+"""A folder like a clone after `make install`, for the commands of the docs."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import filelock
+import pytest
+
+from pneumoray.data.demo import make_demo
+
+ROOT = Path(__file__).parents[2]
+PORTS = (5000, 5001, 6379)  # that the pages name: pneumoray ui, a served model, a cluster's head
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    folder: Path
+    environment: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory, ray_folder) -> Iterator[Sandbox]:
+    """Commands run there one test run at a time, since their ports are those that the pages name.
+
+    chest_xray/      67 phantoms in the layout of Kaggle's download
+    other_hospital/  32 more, in CLASS/
+    films/           32 images; images.csv names them, with patients
+    film.jpeg  new/  images to predict
+    """
+    folder = tmp_path_factory.mktemp("docs") / "pneumoray"
+    folder.mkdir()
+    for name in ("cluster", "jobs", "mlflow.yaml"):
+        os.symlink(ROOT / name, folder / name)
+    _draw_images(folder)
+    ours = ("RAY_", "MLFLOW_", "PNEUMORAY_")
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
+    environment |= {
+        "HOME": str(folder.parent),  # Ray leaves a token in it
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "RAY_TMPDIR": str(ray_folder),
+        "COLUMNS": "80",
+    }
+    with filelock.FileLock(Path(tempfile.gettempdir()) / f"pneumoray-docs-{os.getuid()}.lock"):
+        if taken := [port for port in PORTS if not _is_free(port)]:
+            pytest.skip(f"port {taken[0]} is taken: end what listens there, and the docs are run")
+        try:
+            yield Sandbox(folder, environment)
+        finally:  # a page that failed may have left its cluster
+            subprocess.run([ROOT / "cluster" / "stop.sh"], env=environment, check=False)
+
+
+def _draw_images(folder: Path) -> None:
+    make_demo(folder / "chest_xray", scale=0.06)
+    elsewhere = make_demo(folder.parent / "elsewhere", seed=1, scale=0.1)
+    shutil.copytree(elsewhere / "test", folder / "other_hospital")
+    (folder / "films").mkdir()
+    (folder / "new").mkdir()
+    rows = ["path,label,patient"]
+    for name in ("NORMAL", "PNEUMONIA"):
+        images = sorted((elsewhere / "train" / name).iterdir())
+        for i, image in enumerate(images[:16]):
+            shutil.copy(image, folder / "films" / f"{name[0]}{i:02}.jpeg")
+            rows.append(f"{name[0]}{i:02}.jpeg,{name},{name[0]}{i // 2}")
+        shutil.copy(images[16], folder / "new")
+        shutil.copy(images[17], folder / "film.jpeg")
+    (folder / "images.csv").write_text("\n".join(rows) + "\n")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
