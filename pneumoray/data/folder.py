@@ -4,7 +4,7 @@ import os
 import posixpath
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -62,8 +62,7 @@ def scan(
             )
     except OSError as error:
         raise DataError(f"{error.filename} can't be read ({error.strerror}); check it") from None
-    if odd := [name for name in table["id"] if re.search("[\r\n\ud800-\udfff]", name)]:
-        raise DataError(f"{odd[0]!a} has a line break or is no UTF-8 in its name; rename it")
+    _check_names(table["id"])
     names = set(table["label"])
     if len(names) < 2:
         raise DataError(
@@ -129,9 +128,19 @@ def _list_folder(data: Path) -> tuple[Path, pd.DataFrame, list[Finding]]:
             f"{data} has no images in class folders; expected CLASS/ or train/CLASS/ with files of "
             f"type {suffixes}, or a CSV table"
         )
+    _check_names(name for name, *_ in rows)  # a table can't hold what is no UTF-8
     table = stat_columns(pd.DataFrame(rows, columns=["id", "path", "label", "split"]))
     stray = [path for path in loose if path.suffix.lower() in IMAGE_SUFFIXES]
     return data, table, _folder_findings(skipped, other, [p.relative_to(data) for p in stray])
+
+
+def _check_names(names: Iterable[str]) -> None:
+    for name in names:
+        if re.search("[\r\n\ud800-\udfff]", name):
+            raise DataError(
+                f"{name!a} has a line break or is no UTF-8 in its name; rename it, or set PYTHONUTF8=1 "
+                "where the locale is C"
+            )
 
 
 def _folder_findings(skipped: Counter[str], other: list[str], stray: list[Path]) -> list[Finding]:

@@ -88,7 +88,8 @@ class Report(dict[str, Any]):
     @property
     def positive(self) -> str | None:
         """The class that sensitivity and the thresholds are about; None of several classes."""
-        return self["vote"].get("positive")
+        names = [one["name"] for one in self["vote"]["per_class"]]
+        return names[1] if len(names) == 2 else None
 
     def name_of(self, model: Mapping[str, Any]) -> str:
         """The backbone, where one member has it; else the trial. The vote is 'vote'."""

@@ -8,6 +8,8 @@ from datetime import datetime
 from itertools import chain
 from pathlib import Path
 
+import pandas as pd
+
 from pneumoray import artifact, tracking
 from pneumoray.comparing import comparison
 from pneumoray.comparing.axes import with_unit
@@ -39,13 +41,17 @@ class Made:
         within = f", {self.within}:" if self.within else ""
         return f"{self.study}{within} by {' x '.join(self.comparison.by)}"
 
+    def table(self) -> pd.DataFrame:
+        """That of the comparison, less the columns in which nothing is known."""
+        return self.comparison.table().dropna(axis="columns", how="all")
+
     def __repr__(self) -> str:
-        table = tables.to_text(self.comparison.table())
+        table = tables.to_text(self.table())
         return "\n".join([f"Study {self.title}", table, *self.comparison.notes, str(self.page)])
 
     def _repr_html_(self) -> str:
         notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.comparison.notes)
-        table = tables.to_html(self.comparison.table())
+        table = tables.to_html(self.table())
         return f"<p>Study {html.escape(self.title)}</p>{table}{notes}"
 
 

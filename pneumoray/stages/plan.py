@@ -101,7 +101,6 @@ def dry_run(
     if device != resources.device:
         text = "no GPU on this machine: timed on its CPU, where a step takes many times as long"
         on_event({"type": "note", "text": text})
-    prepare.tell_positive(manifest, study.positive, on_event)
     planned = split.resplit(manifest, study.val_fraction, study.test_fraction, study.split_seed)
     num_train, num_val = len(planned.of_split("train")), len(planned.of_split("val"))
     num_classes = len(manifest.classes)

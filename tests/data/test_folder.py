@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -128,6 +129,15 @@ def test_file_names_may_hold_any_text_but_line_breaks(tmp_path, draw):
     assert Manifest.load(tmp_path / "saved").images["id"].tolist() == manifest.images["id"].tolist()
     (tmp_path / "b" / "1.png").rename(tmp_path / "b" / "1\n.png")
     with pytest.raises(DataError, match="line break"):
+        scan(tmp_path)
+
+
+def test_a_name_that_is_no_text_is_one_line(tmp_path):
+    for name in ("NORMAL", "PNEUMONIA"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.png").touch()
+    os.rename(tmp_path / "NORMAL" / "a.png", os.fsencode(tmp_path / "NORMAL") + b"/\xc6\xf3.png")
+    with pytest.raises(DataError, match=r"udcc6.*no UTF-8.*rename it, or set PYTHONUTF8=1"):
         scan(tmp_path)
 
 

@@ -14,7 +14,7 @@ def show_comparison(made: "Made") -> None:
     """Print a comparison: its table, what was held equal, and where the pictures are."""
     from pneumoray.evaluation.tables import columns
 
-    shown = [column for column in columns(made.comparison.table()) if any(column.cells)]
+    shown = columns(made.table())
     table = Table(
         f"Study {made.title}",
         *(column.heading for column in shown),
