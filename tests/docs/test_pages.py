@@ -13,7 +13,7 @@ from pneumoray.terminal.main import main
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
-PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [README, *sorted(ROOT.glob("*/README.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def inline(page: Path, kind: str) -> Iterator[Token]:

@@ -1,4 +1,4 @@
-"""Every command and snippet of README.md and docs/ runs, word for word.
+"""Every command and snippet of the READMEs and docs/ runs, word for word.
 
 A page is one bash script: its blocks run in their order, in a folder that looks like a clone after
 `make install`, with some drawn images in it. README.md runs first; every other page begins with a
@@ -22,7 +22,7 @@ from markdown_it import MarkdownIt
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
-PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [README, *sorted(ROOT.glob("*/README.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 _LONGEST_SECONDS = 1500  # of a page, on a busy machine
 _MARK = re.compile(r"<!-- (file|runs until stopped|not run)(?:: (.+))? -->")
 
