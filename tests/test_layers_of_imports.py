@@ -29,8 +29,10 @@ LAYERS: list[set[str]] = [
     {"distributed"},
     {"stages.prepare", "stages.trial_report"},
     {"stages.provenance", "stages.champion", "stages.recording", "stages.opening", "stages.run"},
+    {"stages.models"},
     {
         "stages.train",
+        "stages.predict",
         "stages.vote",
         "stages.plan",
         "stages.evaluate",

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from rich.cells import cell_len, chop_cells
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
@@ -41,6 +42,19 @@ def print_table(table: Table) -> None:
     unbounded = console.options.update(max_width=_UNBOUNDED)
     console.width = max(console.width, Measurement.get(console, unbounded, table).maximum)
     console.print(table)
+
+
+def shortened(text: str, width: int) -> str:
+    """`text` in at most `width` columns: its middle makes way for '...', its end stays."""
+    if cell_len(text) <= width:
+        return text
+    tail = chop_cells(text[::-1], (width - 2) // 2)[0][::-1]
+    return chop_cells(text, width - 3 - cell_len(tail))[0] + "..." + tail
+
+
+def padded(text: str, width: int) -> str:
+    """`text` with blanks up to `width` columns, in which a Korean letter takes two."""
+    return text + " " * (width - cell_len(text))
 
 
 def score(value: float | None) -> str:

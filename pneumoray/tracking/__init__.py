@@ -6,7 +6,8 @@ replayer.py   one thread that sends the journal's lines, and never makes trainin
 records.py    one record -> what it says of the runs
 runs.py       parent run, trial runs, ensemble runs: found, or created
 registry.py   a Bundle -> a version of a registered model
-download.py   a version of a registered model -> its Bundle's folder
+signature.py  what MLflow is told of a model's inputs and outputs
+registered.py a version of a registered model -> its Bundle's folder
 """
 
 from pneumoray.tracking.replayer import Replayer, download, replay, run_ids
