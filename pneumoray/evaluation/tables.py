@@ -123,8 +123,14 @@ def to_html(table: pd.DataFrame, positive: str | None = None) -> str:
     """As a table of HTML, for a notebook; every special character is escaped."""
     found = columns(table, positive)
     text = pd.DataFrame(_rows(found), columns=[column.heading for column in found])
-    with pd.option_context("display.max_colwidth", None):
-        return text.to_html(index=False, border=0)
+    sides: Any = {
+        one.heading: [
+            {"selector": "", "props": f"text-align: {'right' if one.is_number else 'left'}"}
+        ]
+        for one in found
+    }
+    styler = text.style.hide(axis="index").format(escape="html")
+    return styler.format_index(escape="html", axis="columns").set_table_styles(sides).to_html()
 
 
 def to_markdown(table: pd.DataFrame) -> str:

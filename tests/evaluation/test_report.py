@@ -177,7 +177,7 @@ def test_a_report_shows_itself_as_a_table(shown):
         scores = ("val_auroc", "auroc", "accuracy", "sensitivity", "specificity")
         assert line.split() == [shown.name_of(model), *(f"{model[name]:.4f}" for name in scores)]
     assert [line.split()[0] for line in (first, second, vote)] == ["vgg11", "resnet18", "vote"]
-    assert "<td>vote</td>" in shown._repr_html_()
+    assert ">vote</td>" in shown._repr_html_()
 
 
 def test_the_best_member_is_best_on_validation(shown):
