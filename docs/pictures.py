@@ -24,16 +24,16 @@ SHOWN = (
 )
 COMPARED = "pneumoray compare --by optimizer,lr --output page.html"
 COLUMNS = 80
-PAGE_PX = (1000, 1400)
-PAGE_COLORS = 64  # enough for text and bars, and a third of the bytes
+PAGE_PX = (1000, 1115)  # down to the end of the first picture
+PAGE_COLORS = 128  # enough for text and a scale of colours, and a third of the bytes
 
 
 def main(workspace: Path) -> None:
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
+        (folder / "pneumoray-workspace").symlink_to(workspace.absolute())
         environment = os.environ | {
-            "PNEUMORAY_WORKSPACE": str(workspace.absolute()),
             "FORCE_COLOR": "1",
             "COLUMNS": str(COLUMNS),
         }
@@ -76,6 +76,7 @@ def _photograph(page: Path, picture: Path) -> None:
                 page.absolute().as_uri(),
             ],
             check=True,
+            capture_output=True,
         )
     with Image.open(picture) as image:
         few = image.convert("RGB").quantize(PAGE_COLORS)
