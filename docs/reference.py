@@ -55,7 +55,7 @@ def commands() -> Iterator[str]:
 
 def _command(context: click.Context, command: click.Command) -> Iterator[str]:
     yield f"## {context.info_name}\n"
-    yield f"{command.help}\n"
+    yield f"{inspect.cleandoc(command.help or '')}\n"
     usage = " ".join([str(context.info_name), *command.collect_usage_pieces(context)])
     yield f"```text\n{usage}\n```\n"
     rows = [param.get_help_record(context) for param in command.params]

@@ -33,7 +33,7 @@ servers=()
 at=
 stop() {
   for server in ${servers[@]+"${servers[@]}"}; do
-    kill -INT -- "-$server" && wait "$server" || true
+    kill -- "-$server" && wait "$server" || true
   done
 }
 trap 'echo "this block failed: $at"' ERR
@@ -129,7 +129,7 @@ def run_page(sandbox, tmp_path_factory) -> Callable[[Path, Path], None]:
         said = tmp_path_factory.mktemp("said") / "output.txt"  # no pipe, which a server would hold
         with said.open("w") as output:
             done = subprocess.run(
-                ["bash", "-c", script_of(page)],
+                [*sandbox.prefix, "bash", "-c", script_of(page)],
                 cwd=folder,
                 env=sandbox.environment,
                 stdin=subprocess.DEVNULL,
