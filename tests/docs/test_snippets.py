@@ -38,10 +38,11 @@ stop() {
 }
 trap 'echo "this block failed: $at"' ERR
 trap stop EXIT
-answers() {  # wait until the log of process $2 names a link at which something answers
+answers() {  # wait until the log of process $2 names a link at which something listens
   for _ in $(seq 300); do
-    link=$(grep -om1 'http://[^ ]*' "$1") &&
-      python -c 'import sys, urllib.request as r; r.urlopen(sys.argv[1])' "$link" 2>/dev/null && return
+    link=$(grep -om1 'http://[^ /]*' "$1" || true)
+    at_port=${link#http://}
+    [ -z "$link" ] || ! (exec 3<>"/dev/tcp/${at_port%:*}/${at_port##*:}") 2>/dev/null || return 0
     kill -0 "$2" 2>/dev/null || break
     sleep 0.4
   done
