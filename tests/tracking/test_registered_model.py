@@ -106,7 +106,7 @@ def test_load_model_fetches_the_bundle(
     assert (
         table["prob_NORMAL"].tolist() == bundle.load(folder).predict_probs(film[0])[:, 0].tolist()
     )
-    assert model.name == f"{name} (member-0, member-1)"
+    assert model.name == f"{name}, 2 members"
     assert list(tmp_path.iterdir()) == []
 
 
