@@ -175,7 +175,6 @@ def ask(address, request):
             return error.code, json.load(error)
 
 
-@pytest.mark.slow
 def test_every_form_of_the_scoring_protocol_is_answered_over_http(
     registered, settings, folder, film, tmp_path
 ):
