@@ -73,10 +73,10 @@ def load_model(
             bundle = bundles.load(folder, device=device, own_code=own_code)
         origin = bundle.info.get("origin", {}).get("study")
         study = place.study(origin) if origin in place.studies() else None
-        return Model(f"{name} ({_members(bundle)})", bundle, study)
+        return Model(f"{name}, {_members(bundle)}", bundle, study)
     title, folder, study = _find(place, name)
     bundle = bundles.load(folder, device=device, own_code=own_code)
-    return Model(f"{title} ({_members(bundle)})", bundle, study)
+    return Model(f"{title}, {_members(bundle)}", bundle, study)
 
 
 def _find(place: Workspace, name: Path | str | None) -> tuple[str, Path, StudyFolder | None]:
@@ -121,7 +121,8 @@ def _val_auroc(record: dict[str, Any]) -> float:
 
 
 def _members(bundle: Bundle) -> str:
-    return ", ".join(member.name for member in bundle.members)
+    num = len(bundle.members)
+    return bundle.members[0].name if num == 1 else f"{num} members"
 
 
 def _device(wanted: str) -> str:

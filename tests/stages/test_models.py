@@ -49,12 +49,12 @@ def vote(study, make_bundle, name):
 
 def test_a_study_means_its_newest_vote_else_its_best_champion(place, study, make_bundle):
     found = pneumoray.load_model("a", workspace=place.root)
-    assert found.name == "best champion of study a (member-0)"
+    assert found.name == "best champion of study a, member-0"
     assert found.bundle.info == {"origin": {"family": "resnet"}}
     vote(study, make_bundle, "ensemble-2")
     vote(study, make_bundle, "ensemble-1")  # by the journal, not by name
     found = pneumoray.load_model("a", workspace=place.root)
-    assert found.name == "ensemble-1 of study a (member-0, member-1)"
+    assert found.name == "ensemble-1 of study a, 2 members"
     assert found.study == study
     assert pneumoray.load_model(workspace=place.root).name == found.name  # the only study
 

@@ -1,8 +1,11 @@
 """What people see while a study trains, from events that were made up."""
 
+import sys
+
 import pytest
 from rich.console import Console
 
+from pneumoray.errors import DataError
 from pneumoray.terminal import progress
 
 STAGE = {
@@ -127,3 +130,37 @@ def test_what_could_not_be_sent_and_what_was_found_is_told(shown):
     assert "handled: left out" in lines
     assert "hush" not in lines
     assert "read 10 of 10 images" in lines
+
+
+def test_predicting_is_counted_with_the_time_left(shown, monkeypatch):
+    clock = iter((80.0, 100.0, 120.0, 140.0))
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    told, written = shown(False)
+    with told:
+        told({"type": "predict", "done": 64, "total": 320})
+        told({"type": "predict", "done": 128, "total": 320})  # 64 images took 20 s
+        told({"type": "predict", "done": 320, "total": 320})
+    assert written().splitlines() == [
+        "predicted 64 of 320 images, time left: measuring",
+        "predicted 128 of 320 images, 60 s left",
+        "predicted 320 of 320 images",
+    ]
+
+
+def test_rows_are_printed_on_the_callers_own_stdout(shown):
+    """While something is live, rich has put its own in the place of sys.stdout."""
+    told, _ = shown(True)
+    stdout = sys.stdout
+
+    def fails():
+        assert sys.stdout is not stdout
+        yield "a"
+        raise DataError("b")
+
+    with told:
+        rows = told.between(fails())
+        assert next(rows) == "a"
+        assert sys.stdout is stdout
+        with pytest.raises(DataError, match="b"):
+            next(rows)
+        assert sys.stdout is stdout

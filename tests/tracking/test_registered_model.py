@@ -106,7 +106,7 @@ def test_load_model_fetches_the_bundle(
     assert (
         table["prob_NORMAL"].tolist() == bundle.load(folder).predict_probs(film[0])[:, 0].tolist()
     )
-    assert model.name == f"{name} (member-0, member-1)"
+    assert model.name == f"{name}, 2 members"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -175,7 +175,6 @@ def ask(address, request):
             return error.code, json.load(error)
 
 
-@pytest.mark.slow
 def test_every_form_of_the_scoring_protocol_is_answered_over_http(
     registered, settings, folder, film, tmp_path
 ):
