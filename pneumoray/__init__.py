@@ -6,10 +6,18 @@ if TYPE_CHECKING:
     from pneumoray.bundle import load as load_bundle
     from pneumoray.stages.board import leaderboard
     from pneumoray.stages.compare import compare
+    from pneumoray.stages.models import load_model
     from pneumoray.stages.train import train_all
     from pneumoray.stages.vote import ensemble
 
-__all__ = ["compare", "ensemble", "leaderboard", "load_bundle", "train_all"]  # dir() shows these
+__all__ = [  # dir() shows these
+    "compare",
+    "ensemble",
+    "leaderboard",
+    "load_bundle",
+    "load_model",
+    "train_all",
+]
 __version__ = "0.1.0"
 
 _WHERE = {
@@ -18,6 +26,7 @@ _WHERE = {
     "ensemble": ("pneumoray.stages.vote", "ensemble"),
     "leaderboard": ("pneumoray.stages.board", "leaderboard"),
     "load_bundle": ("pneumoray.bundle", "load"),
+    "load_model": ("pneumoray.stages.models", "load_model"),
 }
 
 

@@ -75,8 +75,7 @@ class Bundle:
 
     def vote(self, member_probs: np.ndarray) -> np.ndarray:
         """(N, C) of (members, N, C): the members' mean, then the temperature."""
-        probs = member_probs.mean(axis=0)
-        return probs if self.temperature == 1.0 else apply_temperature(probs, self.temperature)
+        return apply_temperature(member_probs.mean(axis=0), self.temperature)
 
     def table(self, member_probs: np.ndarray) -> pd.DataFrame:
         """A row an image, of (members, N, C): what the vote says, what decided, how sure it is.

@@ -89,7 +89,12 @@ def log_probs(probs: np.ndarray) -> np.ndarray:
 
 
 def apply_temperature(probs: np.ndarray, temperature: float) -> np.ndarray:
-    """`softmax(log(probs) / temperature)`, (N, C) float64: softer above 1, the order unchanged."""
+    """`softmax(log(probs) / temperature)`, (N, C) float64: softer above 1, the order unchanged.
+
+    A temperature of 1 leaves every bit as it is.
+    """
+    if temperature == 1:
+        return probs
     logits = log_probs(probs) / temperature
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)

@@ -44,9 +44,8 @@ def _listed(model_input: Any) -> Sequence[Any]:
     """One item an image. A column holds as many images as it has rows, whatever their shape."""
     if isinstance(model_input, Mapping | pd.DataFrame):
         column = model_input[_column(list(model_input))]
-        if isinstance(column, np.ndarray) and column.ndim == 0:
-            column = column.item()
-        return list(column) if isinstance(column, list | np.ndarray | pd.Series) else [column]
+        is_array = isinstance(column, np.ndarray) and column.ndim > 0
+        return list(column) if is_array or isinstance(column, list | pd.Series) else [column]
     images = inputs.listed(model_input)
     if images and all(isinstance(one, Mapping) for one in images):
         return [one[_column(list(one))] for one in images]
@@ -63,6 +62,8 @@ def _column(names: list[Any]) -> Any:
 
 
 def _input(value: Any, position: int) -> Any:
+    if isinstance(value, np.ndarray) and value.ndim == 0:  # so MLflow wraps what a dict holds
+        value = value.item()
     if isinstance(value, str):
         try:
             return base64.b64decode(value, validate=True)

@@ -171,3 +171,35 @@ def trial_row() -> Callable:
         return TrialRow(config.trial_id, "race", status, outcome, config, state, reason=reason)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def make_bundle() -> Callable[..., Path]:
+    """Saves a bundle of tiny layer-string networks with drawn weights, and returns its folder."""
+
+    def make(
+        folder: Path,
+        num_members: int = 1,
+        classes: tuple[str, ...] = ("NORMAL", "PNEUMONIA"),
+        **fields: object,
+    ) -> Path:
+        import torch
+
+        from pneumoray import bundle
+        from pneumoray.member import Member
+        from pneumoray.models import zoo
+        from pneumoray.models.architecture import Architecture
+
+        members, states = [], []
+        for i in range(num_members):
+            architecture = Architecture("C4-P-F-D", 32 + 8 * i)
+            members.append(
+                Member(f"member-{i}", "layers", architecture, "squeeze", 1.0, (0.4,), (0.25,))
+            )
+            torch.manual_seed(i)
+            states.append(zoo.build(architecture, len(classes)).state_dict())
+        values = {"threshold": 0.4 if len(classes) == 2 else None} | fields
+        bundle.save(bundle.Bundle(tuple(members), classes, **values), states, folder)
+        return folder
+
+    return make

@@ -39,8 +39,10 @@ LAYERS: list[set[str]] = [
         "stages.run",
         "stages.summary",
     },
+    {"stages.models"},
     {
         "stages.train",
+        "stages.predict",
         "stages.vote",
         "stages.plan",
         "stages.evaluate",

@@ -69,6 +69,7 @@ def test_served_model_takes_bytes_base64_and_pixels(folder, opened, pixels):
         {"anything": encoded},
         [{"image": data} for data in text],
         [{"b64": data} for data in text],
+        [{"image": np.array(data)} for data in text],
         np.array([{"image": data} for data in text], dtype=object),
     ):
         pd.testing.assert_frame_equal(served.predict(given), expected)

@@ -1,7 +1,7 @@
 """The lasting order of classes; of two, which one is the positive one."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from pneumoray.errors import DataError, did_you_mean
 
@@ -56,6 +56,38 @@ def described(classes: Sequence[str], chosen: str | None) -> str:
         f"positive class: {positive}, the last by name, as the names do not tell which is negative; "
         f"if it is {negative}, say --positive {negative}, or positive: {negative} in the study"
     )
+
+
+def matched(
+    names: Sequence[str], known: Sequence[str], chosen: Mapping[str, str]
+) -> dict[str, str]:
+    """{class of the data: class of a model}: as `chosen`, else of the same name, in any case.
+
+    Several classes of the data may be one of the model. Raises DataError where a class of either
+    has no partner, or `chosen` names one that is not there.
+    """
+    for ours, theirs in chosen.items():
+        for name, there, whose in ((ours, names, "the data"), (theirs, known, "the model")):
+            if name not in there:
+                raise DataError(
+                    f"--classes {ours}={theirs}: {name!r} is no class of {whose}, whose classes are "
+                    f"{', '.join(there)}{did_you_mean(name, there)}"
+                )
+    by_case = {name.casefold(): name for name in known}
+    partners = {name: name if name in known else by_case.get(name.casefold()) for name in names}
+    found = {name: one for name, one in {**partners, **chosen}.items() if one is not None}
+    if left := [name for name in names if name not in found]:
+        missing = [name for name in known if name not in found.values()] or known
+        raise DataError(
+            f"the data has the classes {', '.join(names)}, and the model knows {', '.join(known)}: "
+            f"say which is which, as --classes {left[0]}={missing[0]}"
+        )
+    if missing := [name for name in known if name not in found.values()]:
+        raise DataError(
+            f"no class of the data ({', '.join(names)}) is the model's {missing[0]}; a score needs "
+            "images of every class"
+        )
+    return found
 
 
 def _check(positive: str, classes: Sequence[str]) -> None:

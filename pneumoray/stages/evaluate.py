@@ -1,80 +1,85 @@
-"""evaluate: a Bundle on other labelled images, at the threshold that it came with."""
+"""evaluate: a model on other labelled images, at the threshold that it came with."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import pandas as pd
 
 from pneumoray import artifact
-from pneumoray import bundle as bundles
-from pneumoray.data import image
+from pneumoray.data.classes import matched
 from pneumoray.data.folder import KERMANY_RULE, scan
 from pneumoray.errors import DataError
 from pneumoray.evaluation import report
-from pneumoray.predictions import Predictions
+from pneumoray.predictions import PROB, Predictions
+from pneumoray.stages.models import load_model
 from pneumoray.stages.opening import note_if_test
 from pneumoray.stages.prepare import OnEvent
-
-_BATCH_IMAGES = 64
+from pneumoray.stream import stream
 
 
 def evaluate(
-    bundle: Path | str,
     data: Path | str,
+    model: Path | str | None = None,
+    *,
     images: Path | str | None = None,
     patient_rule: str = KERMANY_RULE,
-    *,
-    save: Path | None = None,
+    classes: Mapping[str, str] | None = None,
+    workspace: Path | str | None = None,
+    mlflow: Path | str | None = None,
+    device: str = "auto",
     own_code: bool = False,
+    save: Path | None = None,
     on_event: OnEvent = lambda event: None,
 ) -> dict[str, Any]:
-    """Scores of the model in folder `bundle` on a folder or table of labelled images.
+    """Scores of `model` (as `load_model` takes it) on a folder or table of labelled images.
 
     Of data with splits, the test split is scored; of a flat folder, everything. Where that touches
-    the test split of the model's own study, the opening is counted. Unreadable images are named and
-    left out. The report is that of `report.member_report`. Raises DataError where the classes are
-    not the model's.
+    the test split of the model's own study, the opening is counted. The data's classes are the
+    model's of the same name, in any case and order; `classes` says which is which of others.
+    Unreadable images are named and left out. The report is that of `report.member_report`. Raises
+    DataError where the classes can't be matched.
     """
-    model = bundles.load(Path(bundle), own_code=own_code)
+    opened = load_model(model, workspace=workspace, mlflow=mlflow, device=device, own_code=own_code)
+    bundle = opened.bundle
+    on_event({"type": "note", "text": f"model: {opened.name}"})
     manifest, _ = scan(Path(data), Path(images) if images else None, patient_rule)
-    if set(manifest.classes) != set(model.classes):
-        raise DataError(
-            f"{data} has the classes {', '.join(manifest.classes)}, and the model knows "
-            f"{', '.join(model.classes)}: name folders or labels as those"
-        )
-    manifest = manifest.with_classes(model.classes)
+    partners = matched(manifest.classes, bundle.classes, classes or {})
+    if renamed := [f"{ours} is {theirs}" for ours, theirs in partners.items() if ours != theirs]:
+        on_event({"type": "note", "text": f"classes: {', '.join(renamed)}"})
+    manifest = replace(manifest, classes=tuple(partners[name] for name in manifest.classes))
+    manifest = manifest.with_classes(bundle.classes)
     rows = manifest.images
     if (rows["split"] == "test").any():
         rows = manifest.of_split("test")
     files = [Path(path) for path in rows["path"]]
-    openings = note_if_test(Path(bundle), (_sha256(file) for file in files))
-    kept: list[int] = []
-    probs = []
-    for start in range(0, len(files), _BATCH_IMAGES):
-        decoded = []
-        for position in range(start, min(start + _BATCH_IMAGES, len(files))):
-            try:
-                decoded.append(np.asarray(image.decode(files[position])))
-                kept.append(position)
-            except DataError as error:
-                on_event({"type": "note", "text": f"left out: {error}"})
-        if decoded:
-            probs.append(model.predict_probs(decoded))
-        done = min(start + _BATCH_IMAGES, len(files))
-        on_event({"type": "pack", "done": done, "total": len(files)})
-    if not kept:
+    openings = None
+    if opened.study is not None:
+        openings = note_if_test(opened.study, opened.name, (_sha256(file) for file in files))
+    tables = []
+    for table in stream(bundle, files):
+        tables.append(table)
+        for row in table[table["error"].notna()].itertuples():
+            on_event({"type": "note", "text": f"left out: {row.file} {row.error}"})
+        done = sum(map(len, tables))
+        on_event({"type": "predict", "done": done, "total": len(files)})
+    said = pd.concat(tables, ignore_index=True)
+    kept = said["error"].isna().to_numpy()
+    if not kept.any():
         raise DataError(f"no image of {data} can be read; 'pneumoray audit {data}' says why")
-    predictions = Predictions(rows.iloc[kept], np.concatenate(probs), model.classes)
+    probs = said.loc[kept, [PROB + name for name in bundle.classes]].to_numpy()
+    predictions = Predictions(rows[kept], probs, bundle.classes)
     if save is not None:
         predictions.save(save)
-    name = ", ".join(member.name for member in model.members)
+    name = ", ".join(member.name for member in bundle.members)
     scores = report.member_report(
         name,
         predictions.labels,
         predictions.probs,
         predictions.groups,
-        model.threshold,
-        model.classes,
+        bundle.threshold,
+        bundle.classes,
     )
     return scores | {"test_openings": openings}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from pneumoray import artifact
 from pneumoray.data.pack import open_pack
 from pneumoray.journal import Journal, read
-from pneumoray.workspace import Workspace
+from pneumoray.workspace import StudyFolder, Workspace
 
 FILE = "openings.jsonl"
 
@@ -24,21 +24,15 @@ def note_opening(workspace: Workspace, pack: Path, **about: object) -> int:
         return sum(opening["test"] == split for opening in read(openings.path))
 
 
-def note_if_test(bundle: Path, sha256s: Iterable[str]) -> int | None:
-    """Note an opening where a bundle is scored on images of its own study's test split.
+def note_if_test(study: StudyFolder, model: str, sha256s: Iterable[str]) -> int | None:
+    """Note an opening where a model is scored on images of its own study's test split.
 
-    A bundle outside a workspace can't know. Returns the count of openings, or None for none.
+    Returns the count of openings, or None for none.
     """
-    above = bundle.absolute().parents
-    folder = next(
-        (p for p in above if p.parent.name == "studies" and (p / "study.json").exists()), None
-    )
-    if folder is None:
-        return None
-    workspace = Workspace(folder.parents[1])
+    workspace = Workspace(study.path.parents[1])
     scored = set(sha256s)
-    for pack_hash in workspace.study(folder.name).identity()["packs"].values():
+    for pack_hash in study.identity()["packs"].values():
         pack = workspace.packs / pack_hash[:16]
         if pack.exists() and scored & set(open_pack(pack).manifest.of_split("test")["sha256"]):
-            return note_opening(workspace, pack, study=folder.name, evaluated=str(bundle))
+            return note_opening(workspace, pack, study=study.name, evaluated=model)
     return None

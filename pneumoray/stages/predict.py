@@ -1,6 +1,5 @@
 """predict: a trained model on images that nobody has labelled."""
 
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -36,12 +35,10 @@ def predict(
     opened = load_model(model, workspace=workspace, mlflow=mlflow, device=device, own_code=own_code)
     on_event({"type": "note", "text": f"model: {opened.name}"})
     done = num_broken = 0
-    start = time.monotonic()
     for table in stream(opened.bundle, files):
         yield table
         done += len(table)
         num_broken += int(table["error"].notna().sum())
-        seconds = time.monotonic() - start
-        on_event({"type": "predict", "done": done, "total": len(files), "seconds": seconds})
+        on_event({"type": "predict", "done": done, "total": len(files)})
     if num_broken:
         raise DataError(f"{num_broken} of {len(files)} images can't be used; their rows say why")

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -163,8 +164,9 @@ def _report(
         packs=identity["packs"],
     )
     _save_bundle(folder, target / "bundle", rows.values(), val.classes, point)
-    val.save(target / "val_predictions.csv")
-    test.save(target / "test_predictions.csv")
+    for split, votes in (("val", val), ("test", test)):  # as the bundle says them
+        probs = calibration.apply_temperature(votes.probs, point[0])
+        replace(votes, probs=probs).save(target / f"{split}_predictions.csv")
     artifact.write_text(target / "report.md", reports.to_markdown(report))
     artifact.write_json(target / "report.json", report)
     _draw(target, folder.name, judged | {"vote": (test, point)})

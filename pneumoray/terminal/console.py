@@ -4,7 +4,7 @@ import math
 import os
 from typing import Any
 
-from rich.cells import cell_len
+from rich.cells import cell_len, chop_cells
 from rich.console import Console
 from rich.text import Text
 
@@ -43,6 +43,19 @@ def error(message: str) -> None:
     """Print an error: one line, which a terminal breaks between words."""
     line = Text.assemble(("error: ", "bold red"), message)
     err.print(line, soft_wrap=not err.is_terminal)
+
+
+def shortened(text: str, width: int) -> str:
+    """`text` in at most `width` columns: its middle makes way for '...', its end stays."""
+    if cell_len(text) <= width:
+        return text
+    tail = chop_cells(text[::-1], (width - 2) // 2)[0][::-1]
+    return chop_cells(text, width - 3 - cell_len(tail))[0] + "..." + tail
+
+
+def padded(text: str, width: int) -> str:
+    """`text` with blanks up to `width` columns, in which a Korean letter takes two."""
+    return text + " " * (width - cell_len(text))
 
 
 def score(value: float | None) -> str:

@@ -1,6 +1,7 @@
 """The `pneumoray` command: its subcommands, and errors of one line for what a user can fix."""
 
 import errno
+import os
 import sys
 from typing import Any
 
@@ -16,6 +17,7 @@ from pneumoray.terminal.commands.layers import layers
 from pneumoray.terminal.commands.leaderboard import leaderboard
 from pneumoray.terminal.commands.list import list_studies
 from pneumoray.terminal.commands.pack import pack
+from pneumoray.terminal.commands.predict import predict
 from pneumoray.terminal.commands.remove import remove
 from pneumoray.terminal.commands.studies import studies
 from pneumoray.terminal.commands.train_all import train_all
@@ -50,6 +52,9 @@ class OneLineGroup(click.Group):
             _fail(f"{message} See '{command} --help'.", error.exit_code)
         except PneumorayError as error:
             _fail(str(error))
+        except BrokenPipeError:  # who reads has read enough, as head does
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
         except OSError as error:
             if error.errno not in _USERS_TO_MEND:
                 raise
@@ -83,6 +88,7 @@ for command in (  # in the order of the work
     leaderboard,
     compare,
     ensemble,
+    predict,
     evaluate,
     ui,
     list_studies,

@@ -57,6 +57,25 @@ new_study_options = options(
 mlflow_option = click.option(
     "--mlflow", type=FOLDER, help="An mlflow.yaml. [default: ./ or the workspace's]"
 )
+model_options = options(
+    click.option(
+        "--model",
+        metavar="NAME",
+        help="A study of the workspace, models:/NAME@champion, models:/NAME/1, or a model's folder.",
+    ),
+    workspace_option,
+    mlflow_option,
+    click.option(
+        "--device",
+        type=click.Choice(["auto", "cpu", "cuda"]),
+        default="auto",
+        show_default=True,
+        help="Where the model runs; auto: on a GPU if this machine has one.",
+    ),
+    click.option(
+        "--own-code", is_flag=True, help="Import the module of a backbone named module:function."
+    ),
+)
 ray_options = options(
     mlflow_option,
     click.option("--address", help="Ray cluster, or 'local'. [default: RAY_ADDRESS, else local]"),

@@ -2,7 +2,8 @@
 
 import math
 import time
-from typing import Any, Self
+from collections.abc import Iterable, Iterator
+from typing import Any, Self, TypeVar
 
 from rich.console import Group
 from rich.live import Live
@@ -11,7 +12,9 @@ from rich.text import Text
 
 from pneumoray.terminal.console import duration, err, score, speed
 
-_PACK_LINE_SECONDS = 10.0  # between plain lines while packing
+Item = TypeVar("Item")
+
+_COUNT_LINE_SECONDS = 10.0  # between plain lines while images are counted
 _NUMBERS_WIDTH = 46  # characters of the live table's columns of numbers, with the gaps
 _HASH_WIDTH = 9  # of a trial's name, at its end
 
@@ -26,7 +29,8 @@ class Progress:
         self.running: dict[str, dict[str, Any]] = {}  # trial -> its last record, or {}
         self.seconds: dict[str, list[float]] = {}  # backbone -> seconds of each epoch seen
         self.best: tuple[float, str] = (-math.inf, "")
-        self.packing: tuple[int, int] | None = None
+        self.counting = ""  # what is done with how many images, while it is
+        self._first: tuple[float, int] = (0.0, 0)  # when, and at which image, counting began
         self._last_line = time.monotonic()
         self._live = Live(
             console=err, transient=True, get_renderable=self._table, refresh_per_second=4
@@ -47,13 +51,39 @@ class Progress:
     def __call__(self, event: dict[str, Any]) -> None:
         getattr(self, f"_on_{event['type']}")(event)
 
+    def between(self, items: Iterable[Item]) -> Iterator[Item]:
+        """`items`; while the caller prints one, nothing of ours is on the terminal."""
+        try:
+            for item in items:
+                self._live.stop()
+                yield item
+                if self._is_live:
+                    self._live.start()
+        finally:
+            self._live.stop()
+
     def _on_pack(self, event: dict[str, Any]) -> None:
-        done, total = event["done"], event["total"]
-        self.packing = (done, total) if done < total else None
-        if done == total or time.monotonic() - self._last_line > _PACK_LINE_SECONDS:
-            self._last_line = time.monotonic()
-            if done == total or not self._is_live:
-                self._say(f"read {done:,} of {total:,} images")
+        self._count("read", "reading images", event["done"], event["total"])
+
+    def _on_predict(self, event: dict[str, Any]) -> None:
+        self._count("predicted", "predicting", event["done"], event["total"])
+
+    def _count(self, past: str, present: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if not self.counting:
+            self._first = (now, done)
+        start, num_first = self._first
+        per_image = (now - start) / (done - num_first) if done > num_first else 0
+        left = (
+            f"{duration(per_image * (total - done))} left" if per_image else "time left: measuring"
+        )
+        self.counting = f"{present}: {done:,} of {total:,} · {left}"
+        if done == total:
+            self.counting = ""
+            self._say(f"{past} {done:,} of {total:,} images")
+        elif now - self._last_line > _COUNT_LINE_SECONDS and not self._is_live:
+            self._last_line = now
+            self._say(f"{past} {done:,} of {total:,} images, {left}")
 
     def _on_note(self, event: dict[str, Any]) -> None:
         self._say(event["text"])
@@ -126,8 +156,8 @@ class Progress:
         )
 
     def _table(self) -> Group:
-        if self.packing:
-            return Group(Text(f"reading images: {self.packing[0]:,} of {self.packing[1]:,}"))
+        if self.counting:
+            return Group(Text(self.counting))
         if not self.trials:
             return Group(Text("preparing ..."))
         table = Table(box=None, pad_edge=False)

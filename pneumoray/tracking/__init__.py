@@ -11,7 +11,8 @@ datasets.py      the splits of a Pack, as inputs of a run
 scores.py        what a vote scored: a dozen metrics, and tables
 descriptions.py  what the pages say in words
 registry.py      a Bundle -> a version of a registered model
-download.py      a version of a registered model -> its Bundle's folder
+signature.py     what MLflow is told of a model's inputs and outputs
+registered.py    a version of a registered model -> its Bundle's folder
 """
 
 from pneumoray.tracking.pages import serve

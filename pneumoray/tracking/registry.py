@@ -20,7 +20,7 @@ from mlflow.models import Model
 
 from pneumoray import artifact
 from pneumoray.errors import WorkspaceError
-from pneumoray.tracking import descriptions
+from pneumoray.tracking import descriptions, signature
 
 ALIAS = "champion"
 BUNDLE, DECIDED = "pneumoray.bundle", "pneumoray.decided"
@@ -144,6 +144,8 @@ def _save(path: Path, entry: Entry, model: LoggedModel) -> None:
         data_path=str(entry.folder),
         code_paths=[str(copy) for copy in code],
         pip_requirements=[_pinned(name) for name in (*_REQUIREMENTS, *installed)],
+        signature=signature.of_classes(described["classes"]),
+        input_example=signature.example(),
         mlflow_model=Model(
             artifact_path=model.artifact_location,
             run_id=entry.run_id,

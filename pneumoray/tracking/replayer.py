@@ -184,9 +184,9 @@ def run_ids(settings: Settings, study: str) -> dict[str, str]:
 
 
 def download(settings: Settings, uri: str, folder: Path) -> Path:
-    """The bundle of registered model `uri`, fetched into `folder`; see download.py."""
+    """The bundle of registered model `uri`, fetched into `folder`; see registered.py."""
     check(settings)
-    return with_mlflow("download").download(settings, uri, folder)
+    return with_mlflow("registered").download(settings, uri, folder)
 
 
 def with_mlflow(name: str) -> Any:

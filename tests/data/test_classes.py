@@ -2,7 +2,7 @@
 
 import pytest
 
-from pneumoray.data.classes import described, has_negative, ordered
+from pneumoray.data.classes import described, has_negative, matched, ordered
 from pneumoray.errors import DataError
 
 PAIRS = [  # negative, positive
@@ -93,3 +93,39 @@ def test_a_choice_that_cannot_be_is_refused_in_one_line(classes, positive, messa
     with pytest.raises(DataError) as caught:
         ordered(classes, positive)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("names", "chosen", "partners"),
+    [
+        (("NORMAL", "PNEUMONIA"), {}, {"NORMAL": "NORMAL", "PNEUMONIA": "PNEUMONIA"}),
+        (("Pneumonia", "normal"), {}, {"Pneumonia": "PNEUMONIA", "normal": "NORMAL"}),
+        (("ill", "normal"), {"ill": "PNEUMONIA"}, {"ill": "PNEUMONIA", "normal": "NORMAL"}),
+        (
+            ("bacterial", "normal", "viral"),
+            {"bacterial": "PNEUMONIA", "viral": "PNEUMONIA"},
+            {"bacterial": "PNEUMONIA", "normal": "NORMAL", "viral": "PNEUMONIA"},
+        ),
+    ],
+)
+def test_classes_of_data_are_a_models_by_name_or_by_choice(names, chosen, partners):
+    assert matched(names, ("NORMAL", "PNEUMONIA"), chosen) == partners
+
+
+@pytest.mark.parametrize(
+    ("names", "chosen", "said"),
+    [
+        (("ill", "normal"), {}, "say which is which, as --classes ill=PNEUMONIA"),
+        (
+            ("normal", "Normal"),
+            {},
+            "no class of the data (normal, Normal) is the model's PNEUMONIA",
+        ),
+        (("ill", "normal"), {"il": "PNEUMONIA"}, "'il' is no class of the data"),
+        (("ill", "normal"), {"ill": "PNEUMONA"}, "'PNEUMONA' is no class of the model"),
+    ],
+)
+def test_classes_without_a_partner_are_one_line(names, chosen, said):
+    with pytest.raises(DataError) as caught:
+        matched(names, ("NORMAL", "PNEUMONIA"), chosen)
+    assert said in str(caught.value)

@@ -34,7 +34,8 @@ def sandbox(tmp_path_factory, ray_folder) -> Iterator[Sandbox]:
     films/           32 images; images.csv names them, with patients
     film.jpeg  new/  images to predict
     """
-    folder = tmp_path_factory.mktemp("docs") / "pneumoray"
+    home = tmp_path_factory.mktemp("docs")
+    folder = home / "pneumoray"
     folder.mkdir()
     for name in ("cluster", "jobs", "mlflow.yaml"):
         os.symlink(ROOT / name, folder / name)
@@ -42,10 +43,10 @@ def sandbox(tmp_path_factory, ray_folder) -> Iterator[Sandbox]:
     ours = ("RAY_", "MLFLOW_", "PNEUMORAY_")
     environment = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
     environment |= {
-        "HOME": str(folder.parent),  # Ray leaves a token in it
+        "HOME": str(home),  # Ray leaves a token in it
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "RAY_TMPDIR": str(ray_folder),
-        "COLUMNS": "80",
+        "CUDA_VISIBLE_DEVICES": "",  # train-all without --study would take one for GPUs
     }
     with filelock.FileLock(Path(tempfile.gettempdir()) / f"pneumoray-docs-{os.getuid()}.lock"):
         if taken := [port for port in PORTS if not _is_free(port)]:
@@ -54,6 +55,7 @@ def sandbox(tmp_path_factory, ray_folder) -> Iterator[Sandbox]:
             yield Sandbox(folder, environment)
         finally:  # a page that failed may have left its cluster
             subprocess.run([ROOT / "cluster" / "stop.sh"], env=environment, check=False)
+            shutil.rmtree(home, ignore_errors=True)
 
 
 def _draw_images(folder: Path) -> None:

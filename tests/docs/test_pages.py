@@ -13,7 +13,8 @@ from pneumoray.terminal.main import main
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
-PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
+DOCS = sorted((ROOT / "docs").rglob("*.md"))
+PAGES = [README, *sorted(ROOT.glob("*/README.md")), *DOCS]
 
 
 def inline(page: Path, kind: str) -> Iterator[Token]:
@@ -53,7 +54,7 @@ def options_of(command: click.Command) -> set[str]:
     return own.union({"--help"}, *map(options_of, inner))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [README, *DOCS], ids=lambda page: page.stem)
 def test_commands_and_options_in_the_text_exist(page):
     """`pneumoray COMMAND --option`, `COMMAND --option` and `--option` in a sentence."""
     unknown = []

@@ -1,4 +1,4 @@
-"""Every command and snippet of README.md and docs/ runs, word for word.
+"""Every command and snippet of the READMEs and docs/ runs, word for word.
 
 A page is one bash script: its blocks run in their order, in a folder that looks like a clone after
 `make install`, with some drawn images in it. README.md runs first; every other page begins with a
@@ -9,6 +9,7 @@ copy of the folder as README.md left it. A comment before a block says what else
     <!-- not run: REASON -->         a test of its own lists it, with the reason
 """
 
+import os
 import re
 import shlex
 import shutil
@@ -22,7 +23,7 @@ from markdown_it import MarkdownIt
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
-PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [README, *sorted(ROOT.glob("*/README.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 _LONGEST_SECONDS = 1500  # of a page, on a busy machine
 _MARK = re.compile(r"<!-- (file|runs until stopped|not run)(?:: (.+))? -->")
 
@@ -153,13 +154,25 @@ def test_the_readme_runs(after_readme):
     assert (after_readme / "pneumoray-workspace").is_dir()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "page", [page for page in RUNNING if page != README], ids=lambda page: page.stem
 )
 def test_a_page_runs(page, after_readme, run_page, tmp_path):
     folder = tmp_path / "pneumoray"
-    shutil.copytree(after_readme, folder, symlinks=True)
-    run_page(page, folder)
+    try:
+        shutil.copytree(after_readme, folder, symlinks=True, copy_function=_copy)
+        run_page(page, folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _copy(source: str, target: str) -> None:
+    """Weights, which are never written into, are linked: a workspace has 2 GB of them."""
+    if Path(source).suffix in (".safetensors", ".pt"):
+        os.link(source, target)
+    else:
+        shutil.copy2(source, target)
 
 
 @pytest.mark.parametrize("block", NOT_RUN, ids=lambda block: block.at)

@@ -177,6 +177,18 @@ MISTAKES = {
     "cluster named down": ([*TRAIN, *XRAYS, "--address", NOBODY], None, f"answers at {NOBODY}"),
     "address of no kind": ([*TRAIN, *XRAYS, "--address", "head"], None, "'head'.*HOST:PORT"),
     "ensemble before training": (["ensemble"], None, "nothing is trained.*train-all"),
+    "predict before training": (["predict", "xrays"], None, "nothing is trained.*train-all"),
+    "predict with no such model": (
+        ["predict", "xrays", "--model", "mine"],
+        None,
+        "no model 'mine': .*has no studies; or name a bundle's folder, or models:/NAME@champion",
+    ),
+    "evaluate before training": (["evaluate", "xrays"], None, "nothing is trained.*train-all"),
+    "classes of no form": (
+        ["evaluate", "xrays", "--classes", "ill"],
+        None,
+        "'ill' is not of the form normal=NORMAL",
+    ),
     "leaderboard before training": (["leaderboard"], None, "nothing is trained.*train-all"),
     "one logit for three classes": (
         [*TRAIN, "--set", "output=sigmoid"],

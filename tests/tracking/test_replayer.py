@@ -618,7 +618,7 @@ def test_ensemble_is_tested_registered_and_loads_where_neither_package_nor_backb
     assert _runs(client)["demo"].data.tags["test_openings"] == "2"
     assert not (tmp_path / "mlruns").exists()
 
-    pixels = np.random.default_rng(0).integers(0, 256, (3, 40, 40), dtype=np.uint8)
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 40, 40), dtype=np.uint8)
     np.save(tmp_path / "pixels.npy", pixels)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()

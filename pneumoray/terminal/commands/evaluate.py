@@ -4,26 +4,37 @@ import json
 
 import click
 
-from pneumoray.terminal.options import FOLDER, json_option
+from pneumoray.terminal.options import FOLDER, json_option, model_options
+
+
+def _pairs(context: click.Context, parameter: click.Parameter, text: str | None) -> dict[str, str]:
+    pairs = [part.partition("=") for part in (text or "").split(",") if part.strip()]
+    if any(not (ours.strip() and theirs.strip()) for ours, _, theirs in pairs):
+        raise click.BadParameter(f"{text!r} is not of the form normal=NORMAL,sick=PNEUMONIA")
+    return {ours.strip(): theirs.strip() for ours, _, theirs in pairs}
 
 
 @click.command()
 @click.argument("data", type=FOLDER)
-@click.option(
-    "--bundle",
-    required=True,
-    type=FOLDER,
-    help="A model's folder: .../models/FAMILY, or .../bundle.",
-)
+@model_options
 @click.option("--images", type=FOLDER, help="What the paths in the table are relative to.")
 @click.option("--patient-rule", help="Regular expression: the patient in a file name.")
 @click.option(
-    "--own-code", is_flag=True, help="Import the module of a backbone named module:function."
+    "--classes",
+    callback=_pairs,
+    metavar="DATA=MODEL,...",
+    help="Which class of the data is which of the model's, where their names differ.",
 )
 @click.option("--save", type=FOLDER, help="Write each image's probabilities to this CSV.")
 @json_option
-def evaluate(data, bundle, images, patient_rule, own_code, save, as_json):
-    """Score a trained model on other labelled images, at its own threshold."""
+def evaluate(
+    data, model, images, patient_rule, classes, save, workspace, mlflow, device, own_code, as_json
+):
+    """Score a trained model on other labelled images, at its own threshold.
+
+    Without --model it is the last study's newest ensemble, else its best champion by validation.
+    Names of classes may differ in case; --classes says of others which is which.
+    """
     from pneumoray.data.folder import KERMANY_RULE
     from pneumoray.stages.evaluate import evaluate as run
     from pneumoray.terminal.progress import Progress
@@ -31,12 +42,16 @@ def evaluate(data, bundle, images, patient_rule, own_code, save, as_json):
 
     with Progress() as progress:
         report = run(
-            bundle,
             data,
-            images,
-            patient_rule or KERMANY_RULE,
-            save=save,
+            model,
+            images=images,
+            patient_rule=patient_rule or KERMANY_RULE,
+            classes=classes,
+            workspace=workspace,
+            mlflow=mlflow,
+            device=device,
             own_code=own_code,
+            save=save,
             on_event=progress,
         )
     if as_json:

@@ -65,7 +65,7 @@ def _version(client: MlflowClient, settings: Settings, match: re.Match[str]) -> 
             "name another registry with --mlflow or MLFLOW_TRACKING_URI"
         )
     what = f"alias {alias!r}" if alias else f"version {number}"
-    numbers = ", ".join(sorted((v.version for v in versions), key=int))
+    numbers = ", ".join(sorted((str(v.version) for v in versions), key=int))
     aliases = ", ".join(sorted(client.get_registered_model(name).aliases)) or "none"
     raise TrackingError(
         f"model {name} has no {what}: its versions are {numbers}, its aliases {aliases}"
