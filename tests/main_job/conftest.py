@@ -39,6 +39,7 @@ class Job:
         kept = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
         self.environment = kept | {
             "RAY_TMPDIR": str(ray_folder),
+            "TMPDIR": str(ray_folder),  # what a process that is ended by force leaves
             "RAY_AUTH_MODE": "disabled",  # else Ray leaves a token in the home folder
             "PYTHONWARNINGS": "ignore",
         }
