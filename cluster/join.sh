@@ -18,6 +18,7 @@ take_folders "$@"
 set -- ${others[@]+"${others[@]}"}
 head=${1:-}
 case "$head" in
+  127.* | localhost:*) die "a head at $head is for its machine alone: start it as cluster/start-head.sh 10.0.0.1" ;;
   *:*[0-9]) shift ;;
   *) die "name the head as HOST:PORT, not '$head': cluster/join.sh 10.0.0.1:6379" ;;
 esac
@@ -28,7 +29,6 @@ need_ray
   die "no token in $token_file: copy the head's there (scp), or set RAY_AUTH_TOKEN_PATH"
 (exec 3<>"/dev/tcp/${head%:*}/${head##*:}") 2>/dev/null ||
   die "nothing answers at $head: is the head up, was it started with that address, is a firewall between?"
-case "$head" in 127.* | localhost:*) stay_on_loopback ;; esac
 "$ray" health-check --address "$head" >/dev/null 2>&1 ||
   die "the head at $head refuses the token in ${RAY_AUTH_TOKEN_PATH:-RAY_AUTH_TOKEN}: copy the head's (scp)"
 

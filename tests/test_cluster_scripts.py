@@ -52,6 +52,7 @@ def test_help_is_the_head_of_the_file(run, script):
         (["join.sh", "10.0.0.1:6379", "--data", "nowhere"], {}, "there is no nowhere here"),
         (["join.sh", "--workspace", "ws", "10.0.0.1:6379"], {}, "there is no workspace "),
         (["join.sh", "--workspace", "keys"], {}, "name the head as HOST:PORT, not ''"),
+        (["join.sh", "127.0.0.1:6379"], {}, "is for its machine alone"),
         (["env.sh"], {}, "no node of a cluster runs here"),
     ],
 )
