@@ -30,7 +30,7 @@ def model(tmp_path):
 
 @pytest.mark.parametrize("classes", [("NORMAL", "PNEUMONIA"), ("PNEUMONIA", "NORMAL")])
 def test_the_model_says_which_class_is_positive(model, xrays, classes):
-    report = evaluate(model(classes), xrays)
+    report = evaluate(xrays, model(classes))
     assert report["positive"] == classes[1]
     assert (report["sensitivity"], report["specificity"]) == (1, 0)
     assert [row["name"] for row in report["per_class"]] == list(classes)
@@ -38,4 +38,4 @@ def test_the_model_says_which_class_is_positive(model, xrays, classes):
 
 def test_other_classes_than_the_models_are_refused(model, xrays):
     with pytest.raises(DataError, match="classes NORMAL, PNEUMONIA, and the model knows a, b"):
-        evaluate(model(("a", "b")), xrays)
+        evaluate(xrays, model(("a", "b")))
