@@ -5,6 +5,10 @@ set -euo pipefail
 # shellcheck source=common.sh
 . "$(dirname "$0")/common.sh"
 
+case "${1:-}" in
+  -h | --help) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p;}' "$0"; exit ;;
+esac
+
 stopped=0
 # shellcheck disable=SC2045  # our own names: numbers
 for log in $(ls -t "$nodes"/[0-9]*.log 2>/dev/null); do # the newest first: the head goes last
