@@ -20,6 +20,8 @@ def note(folder: StudyFolder, journal: Journal) -> None:
     best = found[0]
     names = naming.names(standing.config for standing in found)
     table = boards.table(found)
+    scores = table.columns.get_loc("val_auroc")  # they come first, what was varied and hashes last
+    table = table[[*table.columns[scores:], *table.columns[:scores]]]
     table.insert(0, "name", [names[standing.config.trial_id] for standing in found])
     files = {"leaderboard.csv": boards.to_csv(table).encode()}
     if best.mean is not None:

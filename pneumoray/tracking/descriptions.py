@@ -43,10 +43,15 @@ def of_trial(end: Record) -> str | None:
     return f"Best on validation at epoch {best['epoch']}: {scores}.{_ENDS.get(end['outcome'], '')}"
 
 
+def voters(vote: Record) -> str:
+    """A vote's members by their backbones: 'vgg11_bn, resnet18'."""
+    return ", ".join(one.get("backbone", one["name"]) for one in vote["report"]["members"])
+
+
 def of_vote(vote: Record, study: str) -> str:
     """A vote's members and its scores."""
     return (
-        f"Soft vote of {', '.join(vote['members'])} of study {study}: {_tested(vote['report']['vote'])} "
+        f"Soft vote of {voters(vote)} of study {study}: {_tested(vote['report']['vote'])} "
         f"on test, AUROC {_score(vote['val_auroc'])} on validation."
     )
 

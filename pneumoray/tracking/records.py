@@ -137,9 +137,9 @@ class Writer:
         self.runs.datasets(run_id, self.study["pack"], "val", "test")
         tested = scores.headline(report["vote"])
         values = {SCORE: record["val_auroc"]} | tested
-        self.runs.metrics(run_id, _metrics(values, record, step=record["openings"]))
+        self.runs.metrics(run_id, _metrics(values, record))
         parent = self.runs.parent(time)
-        self.runs.metrics(parent, _metrics(tested, record, step=record["openings"]))
+        self.runs.metrics(parent, _metrics(tested, record))
         self.runs.close(run_id, "FINISHED", time)  # before what may fail
         self.runs.client.log_dict(run_id, report, "report.json")
         self.runs.table(run_id, scores.table(report), "scores.json")
@@ -187,9 +187,10 @@ class Writer:
 
     def _vote_of(self, record: Record) -> str:
         """The vote's run, which began when the stage did."""
-        members = [one.get("backbone", one["name"]) for one in record["report"]["members"]]
         began = round(1000 * (record.get("began") or record["time"]))
-        return self.runs.child(record["ensemble"], ENSEMBLE, began, f"vote of {', '.join(members)}")
+        return self.runs.child(
+            record["ensemble"], ENSEMBLE, began, f"vote of {descriptions.voters(record)}"
+        )
 
     def _tags(self) -> dict[str, str]:
         """Tags of every run: versions, the commit, the Pack, and what the settings add."""
