@@ -23,7 +23,7 @@ def note(folder: StudyFolder, journal: Journal) -> None:
     scores = table.columns.get_loc("val_auroc")  # they come first, what was varied and hashes last
     table = table[[*table.columns[scores:], *table.columns[:scores]]]
     table.insert(0, "name", [names[standing.config.trial_id] for standing in found])
-    files = {"leaderboard.csv": boards.to_csv(table).encode()}
+    files = {"leaderboard.csv": boards.to_csv(table.dropna(axis="columns", how="all")).encode()}
     if best.mean is not None:
         from pneumoray.evaluation.leaderboard_plot import picture
 

@@ -75,6 +75,7 @@ def test_the_leaderboard_lies_in_the_studys_folder(summarised):
     table = pd.read_csv(folder.path / "leaderboard.csv")
     assert table["name"].tolist()[:2] == ["resnet18 0.1", "vgg11 0.1"]
     assert list(table.columns[:2]) == ["name", "val_auroc"]
+    assert "val_auroc_sd" not in table  # empty with one seed
     assert list(table.columns[-3:]) == ["trial", "backbone", "lr"]
     assert (folder.path / "leaderboard.png").read_bytes().startswith(b"\x89PNG")
 
