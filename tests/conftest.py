@@ -20,6 +20,7 @@ from pneumoray.data.split import resplit
 os.environ["OMP_NUM_THREADS"] = "1"  # read by torch when it is imported, here and in subprocesses
 
 _KEPT = ("PNEUMORAY_SHARED",)  # where the tests find the real collection
+_MLFLOWS_OWN = ("mlflow.db", "mlruns", "mlartifacts")
 _LONGEST_END_SECONDS = 60  # for Ray's processes to notice that their head is gone; idle, it is 2
 
 
@@ -32,6 +33,14 @@ def _no_environment() -> Iterator[None]:
             if ours or name in ("RAY_ADDRESS", "RAY_JOB_CONFIG_JSON_ENV_VAR", "FORCE_COLOR"):
                 patch.delenv(name)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_mlflow_here() -> Iterator[None]:
+    """MLflow makes a database or a folder where it stands when nobody names one; nothing of ours may."""
+    before = [name for name in _MLFLOWS_OWN if Path(name).exists()]
+    yield
+    assert [name for name in _MLFLOWS_OWN if Path(name).exists()] == before
 
 
 @pytest.fixture(scope="session")
