@@ -1,9 +1,11 @@
 """What every test stands on: one thread, nothing from the caller's environment, one tiny Pack."""
 
 import contextlib
+import http.server
 import os
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -212,3 +214,31 @@ def make_bundle() -> Callable[..., Path]:
         return folder
 
     return make
+
+
+@pytest.fixture
+def server() -> Iterator[Callable[..., str]]:
+    """Makes a loopback server that answers every GET and HEAD with a status and a text; gives its URL."""
+    made = []
+
+    def start(status: int, text: str = "") -> str:
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_HEAD(self) -> None:
+                self.send_response(status)
+                self.end_headers()
+
+            def do_GET(self) -> None:
+                self.do_HEAD()
+                self.wfile.write(text.encode())
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        made.append(http.server.HTTPServer(("127.0.0.1", 0), Handler))
+        threading.Thread(target=made[-1].serve_forever, args=(0.05,), daemon=True).start()
+        return f"http://127.0.0.1:{made[-1].server_port}"
+
+    yield start
+    for one in made:
+        one.shutdown()
+        one.server_close()

@@ -17,7 +17,18 @@ if TYPE_CHECKING:
     from pneumoray.checkpoint import EpochRecord
     from pneumoray.workspace import TrialRow
 
-__all__ = ["Standing", "standings", "table", "to_csv", "to_json", "to_latex", "varying"]
+__all__ = [
+    "Standing",
+    "proposed_vote",
+    "standings",
+    "table",
+    "to_csv",
+    "to_json",
+    "to_latex",
+    "varying",
+]
+
+_VOTERS = 3  # of a vote that is proposed
 
 
 @dataclass(frozen=True)
@@ -199,3 +210,13 @@ def _side_by_side(values: Sequence[int]) -> str:
     """'7' where all are the same, else '7 5 9': no sign that a spreadsheet takes for a date."""
     same = len(set(values)) == 1
     return " ".join(str(value) for value in (values[:1] if same else values))
+
+
+def proposed_vote(found: Sequence[Standing]) -> str:
+    """Options of `pneumoray ensemble` that it does not refuse, families before trials; else ''."""
+    ended = [row for standing in found for row in standing.rows if row.outcome == "trained"]
+    num_families = len({row.family for row in ended})
+    num_any = len({row.config.config_id for row in ended})
+    if num_families > 1:
+        return f"--top {min(_VOTERS, num_families)}"
+    return f"--any-family --top {min(_VOTERS, num_any)}" if num_any > 1 else ""

@@ -8,9 +8,7 @@ from pneumoray import artifact
 from pneumoray.comparing import leaderboard as boards
 from pneumoray.comparing import naming
 from pneumoray.journal import Journal, latest
-from pneumoray.workspace import StudyFolder, TrialRow
-
-_MOST_VOTERS = 3
+from pneumoray.workspace import StudyFolder
 
 
 def note(folder: StudyFolder, journal: Journal) -> None:
@@ -42,7 +40,7 @@ def note(folder: StudyFolder, journal: Journal) -> None:
         },
         **{f"num_{outcome}": counts[outcome] for outcome in ("trained", "cut", "failed")},
         vote=vote,
-        next=_next(folder.name, rows, vote),
+        next=_next(folder.name, found, vote),
         files={name: str(folder.path / name) for name in files},
     )
 
@@ -60,10 +58,9 @@ def _newest_vote(folder: StudyFolder) -> dict[str, Any] | None:
     }
 
 
-def _next(study: str, rows: Sequence[TrialRow], vote: dict[str, Any] | None) -> str:
+def _next(study: str, found: Sequence[boards.Standing], vote: dict[str, Any] | None) -> str:
     if vote is not None:
         return f"pneumoray predict FILM --model {study}"
-    families = {row.family for row in rows if row.outcome == "trained"}
-    if len(families) > 1:
-        return f"pneumoray ensemble --study {study} --top {min(len(families), _MOST_VOTERS)}"
+    if options := boards.proposed_vote(found):
+        return f"pneumoray ensemble --study {study} {options}"
     return f"pneumoray leaderboard --study {study}"

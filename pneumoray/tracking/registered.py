@@ -9,7 +9,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from pneumoray.errors import TrackingError, did_you_mean
-from pneumoray.tracking.runs import connect
+from pneumoray.tracking.client import connect
 from pneumoray.tracking.server import shown
 from pneumoray.tracking.settings import Settings
 

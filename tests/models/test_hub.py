@@ -1,8 +1,6 @@
 """Is the hub there? Asked of servers on this machine; no test reaches a real one."""
 
-import http.server
 import socket
-import threading
 import time
 
 import huggingface_hub
@@ -19,30 +17,6 @@ from pneumoray.models import hub, weights
 def _no_proxy(monkeypatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
-
-
-@pytest.fixture
-def server():
-    """Makes a loopback server that answers every HEAD with a status; gives its URL."""
-    made = []
-
-    def start(status):
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_HEAD(self):
-                self.send_response(status)
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-
-        made.append(http.server.HTTPServer(("127.0.0.1", 0), Handler))
-        threading.Thread(target=made[-1].serve_forever, args=(0.05,), daemon=True).start()
-        return f"http://127.0.0.1:{made[-1].server_port}"
-
-    yield start
-    for one in made:
-        one.shutdown()
-        one.server_close()
 
 
 @pytest.fixture

@@ -57,7 +57,13 @@ def test_the_summary_holds_the_best_the_counts_and_the_next_command(summarised):
     assert found["next"] == "pneumoray ensemble --study x --top 2"
 
 
-def test_one_family_is_not_sent_to_vote(summarised):
+def test_two_trials_of_one_family_may_vote(summarised):
+    ends = {("resnet18", 0.2): ((0.6,), "trained"), ("vgg11", 0.1): ((0.8,), "cut")}
+    found = summarised(TWO_FAMILIES | ends)[1]
+    assert found["next"] == "pneumoray ensemble --study x --any-family --top 2"
+
+
+def test_a_single_trial_is_not_sent_to_vote(summarised):
     cut = {("vgg11", 0.1): ((0.8,), "cut")}
     assert summarised(TWO_FAMILIES | cut)[1]["next"] == "pneumoray leaderboard --study x"
 

@@ -1,6 +1,5 @@
 """Commands in-process: every mistake is one line on stderr, exit 1 or 2, and nothing half-written."""
 
-import http.server
 import itertools
 import json
 import re
@@ -8,7 +7,6 @@ import resource
 import shutil
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -259,31 +257,6 @@ def test_a_mistake_is_one_line(here, command, prepare, said):
     assert [line for line in lines if not line.startswith(told)] == [lines[-1]]
     assert result.stdout == ""
     assert written(here / "pneumoray-workspace") == []
-
-
-@pytest.fixture
-def server():
-    """Makes a loopback server whose /version answers with a status and a text; gives its URI."""
-    made = []
-
-    def start(status, text):
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                self.send_response(status)
-                self.end_headers()
-                self.wfile.write(text.encode())
-
-            def log_message(self, *_):
-                pass
-
-        made.append(http.server.HTTPServer(("127.0.0.1", 0), Handler))
-        threading.Thread(target=made[-1].serve_forever, args=(0.05,), daemon=True).start()
-        return f"http://127.0.0.1:{made[-1].server_port}"
-
-    yield start
-    for one in made:
-        one.shutdown()
-        one.server_close()
 
 
 @pytest.mark.parametrize(

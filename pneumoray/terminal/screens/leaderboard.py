@@ -8,7 +8,6 @@ from pneumoray.terminal.table import Table
 if TYPE_CHECKING:
     from pneumoray.comparing.board import Board
 
-_MEMBERS = 3  # of a vote that is proposed
 _OUTCOME_STYLES = {"failed": "red", "cut": "dim"}
 
 
@@ -45,17 +44,11 @@ def show_leaderboard(board: "Board", wide: bool = False) -> None:
 def next_steps(board: "Board") -> dict[str, str]:
     """What is worth doing with this leaderboard -> the words of its command."""
     from pneumoray.comparing.axes import varying
+    from pneumoray.comparing.leaderboard import proposed_vote
 
-    ended = [
-        row for standing in board.standings for row in standing.rows if row.outcome == "trained"
-    ]
-    num_families = min(_MEMBERS, len({row.family for row in ended}))
-    num_any = min(_MEMBERS, len({row.config.config_id for row in ended}))
     steps = {}
-    if num_families > 1:
-        steps["vote the best, test once"] = f"ensemble --top {num_families}"
-    elif num_any > 1:
-        steps["vote the best, test once"] = f"ensemble --any-family --top {num_any}"
+    if options := proposed_vote(board.standings):
+        steps["vote the best, test once"] = f"ensemble {options}"
     scored = [standing.config for standing in board.standings if standing.scored]
     if axes := varying(scored):
         steps["see what makes a difference"] = f"compare --by {axes[0]}"

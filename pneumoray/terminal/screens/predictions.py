@@ -20,8 +20,8 @@ _GAP = "  "
 
 def show_csv(tables: Iterable[pd.DataFrame]) -> None:
     """Print one table, its heads once, a row as soon as it is known; probabilities keep every bit."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
     for i, table in enumerate(tables):
-        writer = csv.writer(sys.stdout, lineterminator="\n")
         if i == 0:
             writer.writerow(table.columns)
         writer.writerows(_plain(row).values() for row in table.to_dict("records"))
