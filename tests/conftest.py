@@ -148,7 +148,7 @@ def trial_row() -> Callable:
     """
     from pneumoray.checkpoint import EpochRecord, State
     from pneumoray.config import Config
-    from pneumoray.workspace import TrialRow
+    from pneumoray.study_folder import TrialRow
 
     plain: dict[str, Callable[[int], float]] = {
         "train_loss": lambda epoch: 1 / epoch,

@@ -11,7 +11,7 @@ from pneumoray.comparing.suspicion import explaining, suspicions
 from pneumoray.evaluation.tables import to_html, to_text
 
 if TYPE_CHECKING:
-    from pneumoray.workspace import StudyFolder
+    from pneumoray.study_folder import StudyFolder
 
 _DECIDING = ["val_auroc", "val_auroc_sd", "seeds", "epochs", "minutes", "outcome"]
 

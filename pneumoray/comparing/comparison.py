@@ -25,7 +25,7 @@ from pneumoray.evaluation.tables import plain, shown
 
 if TYPE_CHECKING:
     from pneumoray.checkpoint import EpochRecord
-    from pneumoray.workspace import TrialRow
+    from pneumoray.study_folder import TrialRow
 
 _REASON_LENGTH = 80  # of a failure, in characters
 

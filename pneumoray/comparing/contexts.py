@@ -11,7 +11,7 @@ from pneumoray.evaluation.tables import shown
 
 if TYPE_CHECKING:
     from pneumoray.config import Config
-    from pneumoray.workspace import TrialRow
+    from pneumoray.study_folder import TrialRow
 
 ARM = "arm"  # the axis of named variants
 Arms = Mapping[str, tuple[str, frozenset[str]]]  # config_id -> the arm, and the fields that it sets

@@ -15,7 +15,7 @@ from pneumoray.evaluation.tables import plain, to_csv, to_latex
 
 if TYPE_CHECKING:
     from pneumoray.checkpoint import EpochRecord
-    from pneumoray.workspace import TrialRow
+    from pneumoray.study_folder import TrialRow
 
 __all__ = [
     "Standing",

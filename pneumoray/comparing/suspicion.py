@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pneumoray.checkpoint import EpochRecord
     from pneumoray.data.manifest import Finding
-    from pneumoray.workspace import TrialRow
+    from pneumoray.study_folder import TrialRow
 
 _TOO_GOOD = 0.995  # accuracy, in training and in validation
 _WIDE_GAP = 0.10  # of accuracy, between training and validation

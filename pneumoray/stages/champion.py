@@ -9,9 +9,9 @@ from pneumoray.evaluation import calibration
 from pneumoray.journal import Journal, latest
 from pneumoray.predictions import Predictions
 from pneumoray.study import Study
+from pneumoray.study_folder import StudyFolder
 from pneumoray.training.trial import ended
 from pneumoray.voting import Candidate, champions
-from pneumoray.workspace import StudyFolder
 
 
 def register(study: Study, folder: StudyFolder, journal: Journal, promote: bool) -> None:

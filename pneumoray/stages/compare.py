@@ -24,7 +24,8 @@ from pneumoray.stages import recording
 from pneumoray.stages.prepare import OnEvent
 from pneumoray.stages.provenance import versions
 from pneumoray.study import Study
-from pneumoray.workspace import StudyFolder, TrialRow, open_workspace
+from pneumoray.study_folder import StudyFolder, TrialRow
+from pneumoray.workspace import open_workspace
 
 
 @dataclass(frozen=True, repr=False)

@@ -17,7 +17,8 @@ from pneumoray.data.unlabelled import expanded
 from pneumoray.errors import ClusterError, StudyError, did_you_mean
 from pneumoray.journal import latest, read
 from pneumoray.stream import Source, stream, tabulated
-from pneumoray.workspace import StudyFolder, Workspace, open_workspace
+from pneumoray.study_folder import StudyFolder
+from pneumoray.workspace import Workspace, open_workspace
 
 REGISTERED = "models:/"
 

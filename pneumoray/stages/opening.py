@@ -6,7 +6,8 @@ from pathlib import Path
 from pneumoray import artifact
 from pneumoray.data.pack import open_pack
 from pneumoray.journal import Journal, read
-from pneumoray.workspace import StudyFolder, Workspace
+from pneumoray.study_folder import StudyFolder
+from pneumoray.workspace import Workspace
 
 FILE = "openings.jsonl"
 

@@ -8,7 +8,8 @@ from typing import Any
 from pneumoray import journal
 from pneumoray.discarding import num_bytes
 from pneumoray.errors import PneumorayError, StudyError
-from pneumoray.workspace import StudyFolder, open_workspace
+from pneumoray.study_folder import StudyFolder
+from pneumoray.workspace import open_workspace
 
 _STATES = {"FINISHED": "finished", "KILLED": "stopped", "FAILED": "failed"}
 _TRAINS = ("study", "trial", "epoch", "end", "study_end")  # records that training writes

@@ -22,7 +22,8 @@ from pneumoray.errors import DataError, StudyError
 from pneumoray.journal import latest
 from pneumoray.models import weights
 from pneumoray.study import Study, optional_backbones, without_backbones
-from pneumoray.workspace import StudyFolder, Workspace
+from pneumoray.study_folder import StudyFolder
+from pneumoray.workspace import Workspace
 
 OnEvent = Callable[[dict[str, Any]], None]
 GENERATED: dict[

@@ -7,7 +7,7 @@ from typing import Any
 
 from pneumoray import artifact, tracking
 from pneumoray.stages.prepare import OnEvent
-from pneumoray.workspace import StudyFolder
+from pneumoray.study_folder import StudyFolder
 
 
 @contextmanager

@@ -8,7 +8,8 @@ from pathlib import Path
 from pneumoray import artifact
 from pneumoray.discarding import discard
 from pneumoray.errors import WorkspaceError
-from pneumoray.workspace import StudyFolder, Workspace, open_workspace
+from pneumoray.study_folder import StudyFolder
+from pneumoray.workspace import Workspace, open_workspace
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from pneumoray.distributed.resources import Resources
 from pneumoray.stages import trial_report
 from pneumoray.stages.prepare import OnEvent, Prepared
 from pneumoray.study import Race, Study
+from pneumoray.study_folder import StudyFolder
 from pneumoray.training.trial import Trial, ended
-from pneumoray.workspace import StudyFolder
 
 
 class Run:

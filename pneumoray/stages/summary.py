@@ -8,7 +8,7 @@ from pneumoray import artifact
 from pneumoray.comparing import leaderboard as boards
 from pneumoray.comparing import naming
 from pneumoray.journal import Journal, latest
-from pneumoray.workspace import StudyFolder
+from pneumoray.study_folder import StudyFolder
 
 
 def note(folder: StudyFolder, journal: Journal) -> None:

@@ -15,9 +15,10 @@ from pneumoray.predictions import Predictions
 from pneumoray.stages import champion, recording, summary
 from pneumoray.stages.opening import note_opening
 from pneumoray.stages.prepare import OnEvent
+from pneumoray.study_folder import StudyFolder, TrialRow
 from pneumoray.training.trial import Trial
 from pneumoray.voting import Candidate, soft_vote, voters
-from pneumoray.workspace import StudyFolder, TrialRow, open_workspace
+from pneumoray.workspace import open_workspace
 
 RECORD = "ensemble.json"
 OperatingPoint = tuple[float, float | None]  # temperature, threshold

@@ -10,7 +10,7 @@ from pneumoray.terminal import console
 
 if TYPE_CHECKING:
     from pneumoray.discarding import Contents
-    from pneumoray.workspace import StudyFolder
+    from pneumoray.study_folder import StudyFolder
 
 
 def has_terminal() -> bool:

@@ -9,7 +9,7 @@ from pneumoray.errors import StudyError
 from pneumoray.grid import configurations
 from pneumoray.stages.compare import Made, _meant
 from pneumoray.study_file import parse
-from pneumoray.workspace import TrialRow
+from pneumoray.study_folder import TrialRow
 
 STUDY = {
     "name": "x",

@@ -8,7 +8,7 @@ from pneumoray.errors import DataError, StudyError
 from pneumoray.journal import Journal
 from pneumoray.stages import prepare
 from pneumoray.study_file import parse
-from pneumoray.workspace import StudyFolder
+from pneumoray.study_folder import StudyFolder
 
 
 @pytest.fixture

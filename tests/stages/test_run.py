@@ -7,7 +7,7 @@ from pneumoray.grid import configurations
 from pneumoray.stages.prepare import Prepared, settings_of
 from pneumoray.stages.run import Run
 from pneumoray.study_file import parse
-from pneumoray.workspace import StudyFolder
+from pneumoray.study_folder import StudyFolder
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pneumoray.grid import configurations
 from pneumoray.journal import Journal
 from pneumoray.stages import summary
 from pneumoray.study_file import parse
-from pneumoray.workspace import StudyFolder
+from pneumoray.study_folder import StudyFolder
 
 REPORT = {
     "vote": {"auroc": 0.9, "accuracy": 0.8, "intervals": {}, "num_images": 64},
