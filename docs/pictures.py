@@ -30,10 +30,12 @@ PAGE_COLORS = 128  # enough for text and a scale of colours, and a third of the 
 
 def main(workspace: Path) -> None:
     FOLDER.mkdir(exist_ok=True)
+    workspace.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         (folder / "pneumoray-workspace").symlink_to(workspace.absolute())
         environment = os.environ | {
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "FORCE_COLOR": "1",
             "COLUMNS": str(COLUMNS),
         }
