@@ -97,6 +97,10 @@ class Comparison:
         integers = dict.fromkeys(("parameters", "trainable", "overfits_from"), "Int64")
         return pd.DataFrame(rows).astype({"val_auroc_sd": "float64"} | integers)
 
+    def known(self) -> pd.DataFrame:
+        """The table less the columns in which nothing is known, as people are shown it."""
+        return self.table().dropna(axis="columns", how="all")
+
     def grid(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Means and deviations of two axes, the first down, the second across; nan where empty."""
         means, deviations = (
@@ -191,7 +195,8 @@ def _common_epoch(points: Sequence[Point], by: Sequence[str]) -> tuple[int | Non
     if "epochs" in by:
         return None, [f"{how_many}: each counts as far as it came"]
     last = min(row.epochs for row in cut)
-    return last, [f"{how_many}: the best of the first {last} epochs is compared"]
+    what = "epoch 1" if last == 1 else f"the best of the first {last} epochs"
+    return last, [f"{how_many}: {what} is compared"]
 
 
 def _up_to(row: "TrialRow", epoch: int) -> "TrialRow":

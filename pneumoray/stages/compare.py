@@ -43,8 +43,8 @@ class Made:
         return f"{self.study}{within} by {' x '.join(self.comparison.by)}"
 
     def table(self) -> pd.DataFrame:
-        """That of the comparison, less the columns in which nothing is known."""
-        return self.comparison.table().dropna(axis="columns", how="all")
+        """That of the comparison, as `Comparison.known` has it."""
+        return self.comparison.known()
 
     def __repr__(self) -> str:
         table = tables.to_text(self.table())
@@ -94,7 +94,7 @@ def compare(
         study=folder.name,
         description=trained.description,
         axis=axis,
-        table=compared.table(),
+        table=compared.known(),
         notes=compared.notes,
         suspicions=suspicions(meant),
         noticed=explaining(folder.findings()),

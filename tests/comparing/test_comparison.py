@@ -143,6 +143,23 @@ def test_trials_that_were_cut_are_compared_up_to_the_epoch_that_all_came_to(tria
     assert said(found, "cut").endswith("the best of the first 2 epochs is compared")
 
 
+def test_trials_that_were_cut_at_once_are_compared_there(trial_row):
+    rows = [trial_row([0.5, 0.6], lr=0.1), trial_row([0.7], "cut", lr=0.2)]
+    assert said(compare(rows, ["lr"], {}), "cut").endswith(": epoch 1 is compared")
+
+
+def test_what_differs_within_a_value_is_no_column_for_people(trial_row):
+    """Parameters have no mean; programs get the column all the same."""
+    rows = [
+        trial_row(backbone=name, parameters=(size, size), lr=lr)
+        for name, size in (("resnet18", 10), ("resnet34", 20))
+        for lr in (0.1, 0.2)
+    ]
+    found = compare(rows, ["lr"], {})
+    assert "parameters" not in found.known()
+    assert found.table()["parameters"].isna().all()
+
+
 def test_an_early_stop_is_an_end_like_any_other(trial_row):
     rows = [trial_row([0.5, 0.6, 0.9], lr=0.1), trial_row([0.7], lr=0.2, patience=1)]
     found = compare(rows, ["lr"], {})
