@@ -48,8 +48,8 @@ class OneLineGroup(click.Group):
             sys.exit(error.exit_code)
         except click.UsageError as error:
             command = error.ctx.command_path if error.ctx else "pneumoray"
-            message = " ".join(error.format_message().split())
-            _fail(f"{message} See '{command} --help'.", error.exit_code)
+            message = " ".join(error.format_message().split()).rstrip(".")
+            _fail(f"{message}. See '{command} --help'.", error.exit_code)
         except PneumorayError as error:
             _fail(str(error))
         except BrokenPipeError:  # who reads has read enough, as head does
