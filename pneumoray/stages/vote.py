@@ -1,5 +1,6 @@
 """ensemble: champions by validation -> soft vote -> operating point -> the test split, opened once."""
 
+import functools
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
@@ -51,7 +52,8 @@ def ensemble(
         None if mlflow is None else Path(mlflow), place.root, folder.name == "demo"
     )
     tracking.check(settings)
-    members = voters(folder.name, champion.candidates(folder), top, families, any_family)
+    registered_name = functools.partial(settings.model_name, folder.name)
+    members = voters(champion.candidates(folder), top, registered_name, families, any_family)
     request = _request(folder, members)
     name = f"ensemble-{artifact.digest(request)[:8]}"
     target = folder.path / "ensembles" / name
