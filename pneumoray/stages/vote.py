@@ -51,6 +51,7 @@ def ensemble(
         None if mlflow is None else Path(mlflow), place.root, folder.name == "demo"
     )
     tracking.check(settings)
+    tracking.check_writing(settings, folder.name, ["ensemble"])
     members = voters(folder.name, champion.candidates(folder), top, families, any_family)
     request = _request(folder, members)
     name = f"ensemble-{artifact.digest(request)[:8]}"

@@ -94,8 +94,8 @@ class Progress:
 
     def _on_unsent(self, event: dict[str, Any]) -> None:
         self._say(
-            f"{event['records']} records wait in the journal for MLflow ({event['reason']}); the next "
-            "command on this study sends them"
+            f"{event['records']} records wait in the journal for MLflow ({event['reason']}); mend that, "
+            f"then send them: pneumoray sync --study {event['study']}"
         )
 
     def _on_stage(self, event: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """tracking: the journal of a study -> MLflow, and its registry. Nothing else imports mlflow.
 
 settings.py      mlflow.yaml: where runs and models go
-server.py        is the server there, and new enough
+server.py        is the server there, and new enough; permission.py: may this user write there
 pages.py         MLflow's pages on this machine; view.py: how they show a study's runs first
 replayer.py      one thread that sends the journal's lines, and never makes training wait
 records.py       one record -> what it says of the runs
@@ -16,6 +16,7 @@ registered.py    a version of a registered model -> its Bundle's folder
 """
 
 from pneumoray.tracking.pages import serve
+from pneumoray.tracking.permission import check_writing
 from pneumoray.tracking.replayer import Replayer, download, replay, run_ids
 from pneumoray.tracking.server import check
 from pneumoray.tracking.settings import Settings, find_settings
@@ -24,6 +25,7 @@ __all__ = [
     "Replayer",
     "Settings",
     "check",
+    "check_writing",
     "download",
     "find_settings",
     "replay",

@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 from mlflow.entities import Metric
 
-from pneumoray.tracking import descriptions, experiment, registry, scores
+from pneumoray.tracking import descriptions, experiment, lengths, registry, scores
+from pneumoray.tracking.refusals import Gone
 from pneumoray.tracking.runs import ENSEMBLE, TRIAL, Runs
 from pneumoray.tracking.settings import Settings
 from pneumoray.tracking.view import SCORE
@@ -35,7 +36,15 @@ class Writer:
         self.runs = Runs(settings, journal_id, place, study["study"])
 
     def write(self, record: Record) -> None:
-        """Send one record that is no epoch. A type that is unknown is left alone."""
+        """Send one record that is no epoch. A type that is unknown is left alone.
+
+        What MLflow refuses of it, which `runs.refusals` then holds, does not keep its other parts
+        from being sent. Raises where the server is away.
+        """
+        with self.runs.refusals.step():
+            self._write(record)
+
+    def _write(self, record: Record) -> None:
         match record["type"]:
             case "study":
                 self._study(record)
@@ -57,9 +66,13 @@ class Writer:
             case "study_end":
                 time = _milliseconds(record)
                 self.runs.close(self.runs.parent(time), record["status"], time)
+            case "left_open":
+                run_id = self._run_of(record)
+                self.runs.close(run_id, record["status"], _milliseconds(record))
+                self.runs.tag(run_id, {"outcome": "interrupted"})
 
     def write_epochs(self, records: Sequence[Record]) -> None:
-        """Send epoch records of any trials, one request a run."""
+        """Send epoch records of any trials, one request a run; else as `write`."""
         by_run: dict[str, list[Metric]] = {}
         for record in records:
             values = record["record"] | _best(record.get("best") or {})
@@ -67,7 +80,8 @@ class Writer:
                 system = record.get("system") or {}
                 values |= {f"system/{name}": value for name, value in system.items()}
             metrics = _metrics(values, record, step=record["epoch"])
-            by_run.setdefault(self._run_of(record), []).extend(metrics)
+            with self.runs.refusals.step():
+                by_run.setdefault(self._run_of(record), []).extend(metrics)
         for run_id, metrics in by_run.items():
             self.runs.metrics(run_id, metrics)
 
@@ -79,8 +93,9 @@ class Writer:
         self.runs.tag(run_id, self._tags() | {"kind": "study"})
         self.runs.datasets(run_id, record["pack"], "train", "val")
         if text := record["config"].get("description"):
-            experiment.describe(self.runs.client, self.runs.experiment_id, text)
-        self.runs.client.log_dict(run_id, record["config"], "study.json")
+            with self.runs.refusals.step():
+                experiment.describe(self.runs.client, self.runs.experiment_id, text)
+        self.runs.json(run_id, record["config"], "study.json")
         findings = pd.DataFrame(record.get("findings") or [])
         if "image_ids" in findings:
             findings["num_images"] = findings.pop("image_ids").map(len)
@@ -99,23 +114,28 @@ class Writer:
 
     def _end(self, record: Record) -> None:
         run_id = self._run_of(record)
+        self.runs.close(run_id, record["status"], _milliseconds(record))  # before what may fail
         best = record.get("best") or {}
         self.runs.metrics(run_id, _metrics(_best(best), record, step=best.get("epoch", 0)))
         self.runs.params(run_id, {name: record[name] for name in _SIZES if record.get(name)})
         tags = {name: record.get(name) for name in ("outcome", "reason", "weights_source")}
         tags |= {"best_epoch": best.get("epoch"), "time_seconds": round(record["time_seconds"], 1)}
         self.runs.tag(run_id, tags | {_NOTE: descriptions.of_trial(record)})
-        self.runs.close(run_id, record["status"], _milliseconds(record))  # before what may fail
         if record.get("folder"):
             folder = Path(record["folder"])
             tables = sorted(folder.glob("epoch-*/val_predictions.csv"))[-1:]
             for path in (*(folder / name for name in _FILES), *tables):
-                self.runs.file(run_id, path.name, path)
+                if path.is_file():  # a run that was stopped writes none
+                    self.runs.file(run_id, path.name, path)
 
     def _model(self, record: Record) -> None:
-        registry.check_bundle(
-            Path(record["bundle"]), record.get("origin") or {"trial": record["trial"]}
-        )
+        origin = record.get("origin") or {"trial": record["trial"]}
+        try:
+            registry.check_bundle(Path(record["bundle"]), origin)
+        except Gone:
+            if record.get("superseded"):  # a later record has the bundle that is there now
+                return
+            raise
         tags = {"trial": record["trial"]}
         text = descriptions.of_champion(record, self.study["study"])
         self._register(record, self._run_of(record), record.get("family"), tags, text)
@@ -124,6 +144,7 @@ class Writer:
         report, members = record["report"], ",".join(record["members"])
         time = _milliseconds(record)
         run_id = self._vote_of(record)
+        self.runs.close(run_id, "FINISHED", time)  # before what may fail
         tags = {"kind": "ensemble", "stage": "ensemble", "family": "ensemble", "outcome": "tested"}
         tags |= {"members": members, "test_openings": str(record["openings"])}
         text = descriptions.of_vote(record, self.study["study"])
@@ -138,16 +159,14 @@ class Writer:
         tested = scores.headline(report["vote"])
         values = {SCORE: record["val_auroc"]} | tested
         self.runs.metrics(run_id, _metrics(values, record))
-        parent = self.runs.parent(time)
-        self.runs.metrics(parent, _metrics(tested, record))
-        self.runs.close(run_id, "FINISHED", time)  # before what may fail
-        self.runs.client.log_dict(run_id, report, "report.json")
+        self.runs.metrics(self.runs.parent(time), _metrics(tested, record))
+        self._register(record, run_id, "ensemble", {"members": members}, text)
+        self.runs.json(run_id, report, "report.json")
         self.runs.table(run_id, scores.table(report), "scores.json")
         if len(per_class := scores.per_class(report)):
             self.runs.table(run_id, per_class, "per_class.json")
         for name, path in record.get("files", {}).items():
             self.runs.file(run_id, name, Path(path))
-        self._register(record, run_id, "ensemble", {"members": members}, text)
 
     def _register(
         self, record: Record, run_id: str, family: str | None, tags: dict[str, str], text: str
@@ -160,12 +179,13 @@ class Writer:
             folder=Path(record["bundle"]),
             experiment_id=self.runs.experiment_id,
             run_id=run_id,
-            tags=tags,
-            description=text,
+            tags={key: lengths.cut(text, lengths.VERSION_TAG) for key, text in tags.items()},
+            description=lengths.cut(text, lengths.DESCRIPTION),
             promote=bool(record.get("promote")),
             time=_milliseconds(record),
         )
-        registry.register(self.runs.client, entry)
+        with self.runs.refusals.step():
+            registry.register(self.runs.client, entry)
 
     def _summary(self, record: Record) -> None:
         """What came out of the study, on its own run."""

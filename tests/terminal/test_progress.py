@@ -121,7 +121,7 @@ def test_a_terminal_that_can_not_move_its_cursor_gets_plain_lines(shown, monkeyp
 
 def test_what_could_not_be_sent_and_what_was_found_is_told(shown):
     told, written = shown(False)
-    told({"type": "unsent", "records": 3, "reason": "no answer"})
+    told({"type": "unsent", "study": "xray", "records": 3, "reason": "no answer"})
     told({"type": "finding", "severity": "handled", "message": "left out"})
     told({"type": "finding", "severity": "note", "message": "hush"})
     told({"type": "pack", "done": 10, "total": 10})

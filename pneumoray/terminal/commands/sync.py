@@ -1,0 +1,18 @@
+"""pneumoray sync"""
+
+import click
+
+from pneumoray.terminal.options import mlflow_option, workspace_option
+
+
+@click.command()
+@click.option("--study", help="A study of the workspace. [default: all of them]")
+@workspace_option
+@mlflow_option
+def sync(study, workspace, mlflow):
+    """Send to MLflow what it has not got, and say what is missing; exit code 1 if something is."""
+    from pneumoray.stages.sync import sync as run
+    from pneumoray.terminal.screens.sync import show_synced
+
+    found = [show_synced(one) for one in run(study, workspace=workspace, mlflow=mlflow)]
+    click.get_current_context().exit(0 if all(found) else 1)
