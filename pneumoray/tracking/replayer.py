@@ -1,21 +1,20 @@
 """One thread that sends a journal to MLflow, and never makes training wait for it."""
 
 import contextlib
-import importlib
 import itertools
 import logging
 import threading
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pneumoray.errors import PneumorayError, TrackingError
 from pneumoray.redaction import shown
 from pneumoray.tracking.lines import Lines, Record
+from pneumoray.tracking.loading import with_mlflow
 from pneumoray.tracking.refusals import one_line
 from pneumoray.tracking.server import ELSE, check
-from pneumoray.tracking.settings import Settings, prepare_environment
+from pneumoray.tracking.settings import Settings
 
 if TYPE_CHECKING:
     from pneumoray.tracking.records import Writer
@@ -231,17 +230,6 @@ def download(settings: Settings, uri: str, folder: Path) -> Path:
     """The bundle of registered model `uri`, fetched into `folder`; see registered.py."""
     check(settings)
     return with_mlflow("registered").download(settings, uri, folder)
-
-
-def with_mlflow(name: str) -> Any:
-    """The module `name` of this package, with MLflow imported, and kept quiet."""
-    prepare_environment()
-    # what MLflow's own modules warn of is nothing that a user of pneumoray can mend
-    warnings.filterwarnings("ignore", module=r"(mlflow|sqlalchemy|alembic)\b")
-    module = importlib.import_module(f"pneumoray.tracking.{name}")
-    for logger in ("mlflow", "alembic", "urllib3.connectionpool"):  # MLflow's import sets them
-        logging.getLogger(logger).setLevel(logging.ERROR)
-    return module
 
 
 def _named(record: Record) -> str:

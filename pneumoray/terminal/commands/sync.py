@@ -10,7 +10,7 @@ from pneumoray.terminal.options import mlflow_option, workspace_option
 @workspace_option
 @mlflow_option
 def sync(study, workspace, mlflow):
-    """Send to MLflow what it has not got, and say what is missing; exit code 1 if something is."""
+    """Send to MLflow what it has not got, and say what is missing there."""
     from pneumoray.stages.sync import sync as run
     from pneumoray.terminal.screens.sync import show_synced
 
