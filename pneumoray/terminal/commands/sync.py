@@ -1,5 +1,7 @@
 """pneumoray sync"""
 
+import sys
+
 import click
 
 from pneumoray.terminal.options import mlflow_option, workspace_option
@@ -15,4 +17,5 @@ def sync(study, workspace, mlflow):
     from pneumoray.terminal.screens.sync import show_synced
 
     found = [show_synced(one) for one in run(study, workspace=workspace, mlflow=mlflow)]
-    click.get_current_context().exit(0 if all(found) else 1)
+    if not all(found):
+        sys.exit(1)
