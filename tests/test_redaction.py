@@ -50,6 +50,8 @@ def test_a_text_is_left_as_it_is_but_for_its_secrets(monkeypatch):
     assert redaction.redacted(said) == expected
     assert redaction.redacted("password 'from/file'", "http://u:from%2Ffile@h") == "password '***'"
     assert str(errors.DataError("see http://me:x@host, s3cr#t")) == "see http://host, ***"
+    assert redaction.redacted("Authorization: Basic bWU6cGFzc3dvcmQ=") == "Authorization: Basic ***"
+    assert redaction.redacted("Basic authentication") == "Basic authentication"
     assert redaction.redacted("models:/pneumoray-xray-vgg@champion") == (
         "models:/pneumoray-xray-vgg@champion"
     )

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pneumoray.errors import PneumorayError, TrackingError
-from pneumoray.redaction import redacted
-from pneumoray.tracking.server import check
+from pneumoray.redaction import redacted, shown
+from pneumoray.tracking.server import ELSE, check
 from pneumoray.tracking.settings import Settings
 
 _BUSY = (  # the same request may well be taken a moment later
@@ -72,6 +72,20 @@ class Refusals:
 def is_of_content(error: Exception) -> bool:
     """Whether MLflow refuses what was sent, so that a part of it may well be taken."""
     return getattr(error, "error_code", "") in _CONTENT
+
+
+@contextmanager
+def in_one_line(settings: Settings) -> Iterator[None]:
+    """What MLflow raises within becomes a TrackingError."""
+    try:
+        yield
+    except PneumorayError:
+        raise
+    except Exception as error:
+        raise TrackingError(
+            f"MLflow at {shown(settings.tracking_uri)} can't be used now ({one_line(error, settings)}); "
+            f"try again, or {ELSE}"
+        ) from None
 
 
 def one_line(error: Exception, settings: Settings) -> str:

@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pneumoray.errors import PneumorayError, TrackingError
-from pneumoray.redaction import shown
 from pneumoray.tracking.lines import Lines, Record
 from pneumoray.tracking.loading import with_mlflow
-from pneumoray.tracking.refusals import one_line
-from pneumoray.tracking.server import ELSE, check
+from pneumoray.tracking.refusals import in_one_line, one_line
+from pneumoray.tracking.server import check
 from pneumoray.tracking.settings import Settings
 
 if TYPE_CHECKING:
@@ -196,15 +194,8 @@ def replay(path: Path, settings: Settings, whole: bool = False) -> Sent:
     """
     with_mlflow("records")
     replayer = Replayer(path, settings, whole)
-    try:
+    with in_one_line(settings):
         replayer.finish() if whole else replayer.flush()
-    except PneumorayError:
-        raise
-    except Exception as error:
-        raise TrackingError(
-            f"MLflow at {shown(settings.tracking_uri)} stopped answering "
-            f"({one_line(error, settings)}); try again, or {ELSE}"
-        ) from None
     return Sent(
         replayer.num_lines(),
         replayer.num_unsent(),
@@ -229,7 +220,8 @@ def run_ids(settings: Settings, study: str) -> dict[str, str]:
 def download(settings: Settings, uri: str, folder: Path) -> Path:
     """The bundle of registered model `uri`, fetched into `folder`; see registered.py."""
     check(settings)
-    return with_mlflow("registered").download(settings, uri, folder)
+    with in_one_line(settings):
+        return with_mlflow("registered").download(settings, uri, folder)
 
 
 def _named(record: Record) -> str:

@@ -196,7 +196,7 @@ def test_what_was_refused_for_a_moment_is_sent_at_the_end(study, settings, clien
 
 def test_a_server_that_is_busy_is_waited_for(study, settings, client, monkeypatch):
     with refusing(monkeypatch, "log_text", 1, "TEMPORARILY_UNAVAILABLE", "per_class.json"):
-        with pytest.raises(TrackingError, match="stopped answering"):
+        with pytest.raises(TrackingError, match="can't be used now"):
             tracking.replay(study, settings)
         assert tracking.replay(study, settings).num_waiting == 0
     assert is_whole(client)
@@ -240,6 +240,16 @@ def test_a_run_that_was_deleted_is_whole_when_it_is_made_again(
     assert num_versions == again
     for name, (aliases, number) in models.items():
         assert aliases["champion"] == number, name
+
+
+def test_who_may_edit_and_not_restore_gets_a_new_run(study, settings, client, monkeypatch):
+    tracking.replay(study, settings)
+    old = runs(client)["b"].info.run_id
+    client.delete_run(old)
+    with refusing(monkeypatch, "restore_run", 1, name=old):
+        assert tracking.replay(study, settings, whole=True).num_waiting == 0
+    assert is_whole(client)
+    assert runs(client)["b"].info.run_id != old
 
 
 def test_a_registered_model_that_was_deleted_is_there_again(study, settings, client):
