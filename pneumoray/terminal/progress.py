@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pneumoray.terminal.console import duration, err, score, speed
+from pneumoray.terminal.hints import Given, command
 
 Item = TypeVar("Item")
 
@@ -22,7 +23,9 @@ _HASH_WIDTH = 9  # of a trial's name, at its end
 class Progress:
     """Shows the events of a stage: a live table on a terminal, plain lines elsewhere."""
 
-    def __init__(self) -> None:
+    def __init__(self, given: Given | None = None) -> None:
+        """`given`: the options of this command that another on the same study needs as well."""
+        self.given = given or {}
         self.stage = ""
         self.slots = 1
         self.trials: dict[str, dict[str, Any]] = {}  # of this stage: backbone, epoch, until
@@ -95,7 +98,7 @@ class Progress:
     def _on_unsent(self, event: dict[str, Any]) -> None:
         self._say(
             f"{event['records']} records wait in the journal for MLflow ({event['reason']}); mend that, "
-            f"then send them: pneumoray sync --study {event['study']}"
+            f"then send them: {command('sync', {'study': event['study']} | dict(self.given))}"
         )
 
     def _on_stage(self, event: dict[str, Any]) -> None:
