@@ -7,6 +7,7 @@ from typing import Any
 
 from pneumoray import artifact, tracking
 from pneumoray.errors import some_of
+from pneumoray.redaction import shown
 from pneumoray.stages.prepare import OnEvent
 from pneumoray.study_folder import StudyFolder
 
@@ -54,7 +55,9 @@ def _whole(folder: StudyFolder, settings: tracking.Settings) -> dict[str, Any]:
     """What the marker says when all of the journal is in this very database or server."""
     database = Path(settings.tracking_uri.removeprefix("sqlite:///"))
     return {
-        "tracking": artifact.digest(settings.tracking_uri),  # no password in a readable file
+        "tracking": artifact.digest(
+            shown(settings.tracking_uri)
+        ),  # no password, not even its digest
         "database": database.stat().st_ino if database.is_file() else 0,
         "journal_bytes": folder.journal.stat().st_size if folder.journal.exists() else 0,
     }

@@ -71,7 +71,13 @@ class Progress:
     def _on_predict(self, event: dict[str, Any]) -> None:
         self._count("predicted", "predicting", event["done"], event["total"])
 
-    def _count(self, past: str, present: str, done: int, total: int) -> None:
+    def _on_send(self, event: dict[str, Any]) -> None:
+        done, total = event["done"], event["total"]
+        self._count("sent", f"sending {event['study']} to MLflow", done, total, "records")
+
+    def _count(
+        self, past: str, present: str, done: int, total: int, things: str = "images"
+    ) -> None:
         now = time.monotonic()
         if not self.counting:
             self._first = (now, done)
@@ -83,10 +89,10 @@ class Progress:
         self.counting = f"{present}: {done:,} of {total:,} · {left}"
         if done == total:
             self.counting = ""
-            self._say(f"{past} {done:,} of {total:,} images")
+            self._say(f"{past} {done:,} of {total:,} {things}")
         elif now - self._last_line > _COUNT_LINE_SECONDS and not self._is_live:
             self._last_line = now
-            self._say(f"{past} {done:,} of {total:,} images, {left}")
+            self._say(f"{past} {done:,} of {total:,} {things}, {left}")
 
     def _on_note(self, event: dict[str, Any]) -> None:
         self._say(event["text"])

@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 POLL_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
 _EPOCHS_AT_ONCE = 100
+OnSent = Callable[[int, int], None]
 _log = logging.getLogger(__name__)
 
 
@@ -34,9 +36,15 @@ class Replayer:
     waits; `gone` is what can never be sent, as its file is not here any more.
     """
 
-    def __init__(self, path: Path, settings: Settings, whole: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        settings: Settings,
+        whole: bool = False,
+        on_sent: OnSent = lambda done, total: None,
+    ) -> None:
         """`whole`: send everything again, whatever an earlier Replayer has sent."""
-        self.path, self.settings, self.whole = path, settings, whole
+        self.path, self.settings, self.whole, self.on_sent = path, settings, whole, on_sent
         self.error = ""
         self._start_over()
         self._closing = threading.Event()
@@ -162,6 +170,7 @@ class Replayer:
             self._note(self.gone, gone, pending[0][1])
             for _ in range(max(1, len(epochs))):
                 self._num_done = pending.popleft()[0]
+            self.on_sent(self._num_done, self._num_done + len(pending))
 
     def _next_epochs(self, most: int) -> list[Record]:
         """The epoch records that come next, up to `most`; empty when another record is next."""
@@ -187,13 +196,18 @@ class Sent:
     gone: tuple[str, ...]
 
 
-def replay(path: Path, settings: Settings, whole: bool = False) -> Sent:
+def replay(
+    path: Path,
+    settings: Settings,
+    whole: bool = False,
+    on_sent: OnSent = lambda done, total: None,
+) -> Sent:
     """Send the journal at `path` now; `whole`: of a study at rest, all of it again, and its open ends.
 
-    Raises TrackingError where the server is away.
+    `on_sent` gets how many lines were, of how many. Raises TrackingError where the server is away.
     """
     with_mlflow("records")
-    replayer = Replayer(path, settings, whole)
+    replayer = Replayer(path, settings, whole, on_sent)
     with in_one_line(settings):
         replayer.finish() if whole else replayer.flush()
     return Sent(

@@ -135,6 +135,13 @@ def test_what_could_not_be_sent_and_what_was_found_is_told(shown):
     assert "read 10 of 10 images" in lines
 
 
+def test_sending_is_counted(shown):
+    told, written = shown(False)
+    for done in (1, 52):
+        told({"type": "send", "study": "xray", "done": done, "total": 52})
+    assert " ".join(written().split()) == "sent 52 of 52 records"
+
+
 def test_predicting_is_counted_with_the_time_left(shown, monkeypatch):
     clock = iter((80.0, 100.0, 120.0, 140.0))
     monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))

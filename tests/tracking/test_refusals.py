@@ -1,6 +1,7 @@
 """What MLflow refuses waits, and keeps nothing else from being sent; what was deleted is whole again."""
 
 import shutil
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -105,6 +106,12 @@ def content(client):
 def num_sent(client):
     """How far the next process takes the journal to be sent."""
     return int(runs(client)["demo"].data.tags.get("pneumoray.sent", 0))
+
+
+def num_sent_or_none(client):
+    """The same, while the runs are only being made."""
+    known = client.get_experiment_by_name("pneumoray-demo") and runs(client)
+    return num_sent(client) if known and "demo" in known else None
 
 
 def is_whole(client):
@@ -240,6 +247,20 @@ def test_a_run_that_was_deleted_is_whole_when_it_is_made_again(
     assert num_versions == again
     for name, (aliases, number) in models.items():
         assert aliases["champion"] == number, name
+
+
+def test_a_run_that_is_deleted_while_its_study_trains_is_whole_in_the_end(study, settings, client):
+    thread = tracking.Replayer(study, settings)
+    thread.start()
+    while num_sent_or_none(client) != NUM_LINES:
+        time.sleep(0.05)
+    client.delete_run(runs(client)["b"].info.run_id)
+    Journal(study).append("epoch", trial="b", epoch=3, record={"epoch": 3, "val_auroc": 0.8})
+    assert thread.close(60) == 0
+    assert thread.notes == []
+    assert is_whole(client)
+    rows = client.get_metric_history(runs(client)["b"].info.run_id, "val_auroc")
+    assert [row.step for row in rows] == [1, 2, 3]
 
 
 def test_who_may_edit_and_not_restore_gets_a_new_run(study, settings, client, monkeypatch):
