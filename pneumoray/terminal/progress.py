@@ -73,7 +73,8 @@ class Progress:
 
     def _on_send(self, event: dict[str, Any]) -> None:
         done, total = event["done"], event["total"]
-        self._count("sent", f"sending {event['study']} to MLflow", done, total, "records")
+        present = f"sending {event['study']} to MLflow"
+        self._count("worked through", present, done, total, "records")
 
     def _count(
         self, past: str, present: str, done: int, total: int, things: str = "images"

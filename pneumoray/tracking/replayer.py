@@ -103,6 +103,7 @@ class Replayer:
         self.flush()
         if self._waiting:
             self._start_over()
+            self.on_sent = lambda done, total: None  # once is enough
             self.flush()
         if self._writer is not None:
             for record in self._lines.left_open():
@@ -183,7 +184,7 @@ class Replayer:
             note = f"{_named(record)}: {reason}"
             if note not in notes:
                 notes.append(note)
-                _log.warning("not in MLflow: %s", note)
+                _log.info("not in MLflow: %s", note)
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ def test_every_study_is_sent_and_one_line_says_so(place, client):
     code, lines, errors = _run("--workspace", place.root)
     said = f"whole in {where} (2 runs, 7 records)"
     assert (code, lines) == (0, [f"one: {said}", f"two: {said}"])
-    assert errors.splitlines() == ["sent 7 of 7 records"] * 2
+    assert errors.splitlines() == ["worked through 7 of 7 records"] * 2
     for study in ("one", "two"):
         assert set(_runs(client, study)) == {study, "a"}
     settings = tracking.find_settings(None, place.root)

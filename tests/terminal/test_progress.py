@@ -139,7 +139,7 @@ def test_sending_is_counted(shown):
     told, written = shown(False)
     for done in (1, 52):
         told({"type": "send", "study": "xray", "done": done, "total": 52})
-    assert " ".join(written().split()) == "sent 52 of 52 records"
+    assert " ".join(written().split()) == "worked through 52 of 52 records"
 
 
 def test_predicting_is_counted_with_the_time_left(shown, monkeypatch):
