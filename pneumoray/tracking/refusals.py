@@ -89,7 +89,11 @@ def in_one_line(settings: Settings) -> Iterator[None]:
 
 
 def one_line(error: Exception, settings: Settings) -> str:
-    """The error's kind, the beginning and the end of what it says: the cause comes last. No secrets."""
-    text = " ".join(f"{type(error).__name__}: {error}".split())
+    """The beginning and the end of what the error says: the cause comes last. No secrets.
+
+    The kind of what is not MLflow's own stands before it.
+    """
+    kind = "" if hasattr(error, "error_code") else f"{type(error).__name__}: "
+    text = " ".join(f"{kind}{error}".split()).removesuffix(".")
     text = redacted(text, settings.tracking_uri)
     return text if len(text) <= _LONGEST else f"{text[:120]} ... {text[-170:]}"

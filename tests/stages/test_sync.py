@@ -113,7 +113,7 @@ def test_what_is_missing_is_said_by_name_and_the_exit_code_is_one(place, client)
     code, lines, _ = _run("--workspace", place.root)
     assert code == 1
     assert lines[0] == f"one: not in MLflow: comparison: {page} is missing"
-    assert lines[1].startswith("two: not in MLflow: epoch of a: MlflowException: Invalid value ")
+    assert lines[1].startswith("two: not in MLflow: epoch of a: Invalid value ")
     assert {run.info.status for run in _runs(client, "two").values()} == {"FINISHED"}
     settings = tracking.find_settings(None, place.root)
     assert not recording.all_sent(place.study("two"), settings)
