@@ -52,6 +52,7 @@ def ensemble(
         None if mlflow is None else Path(mlflow), place.root, folder.name == "demo"
     )
     tracking.check(settings)
+    tracking.check_writing(settings, folder.name, ["ensemble"])
     registered_name = functools.partial(settings.model_name, folder.name)
     members = voters(champion.candidates(folder), top, registered_name, families, any_family)
     request = _request(folder, members)

@@ -9,8 +9,8 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from pneumoray.errors import TrackingError, did_you_mean
+from pneumoray.redaction import shown
 from pneumoray.tracking.client import connect
-from pneumoray.tracking.server import shown
 from pneumoray.tracking.settings import Settings
 
 _URI = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\d+))")

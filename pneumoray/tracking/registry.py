@@ -13,7 +13,7 @@ from typing import Any
 
 import mlflow.pyfunc
 from mlflow import MlflowClient
-from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus
+from mlflow.entities import LifecycleStage, LoggedModel, LoggedModelOutput, LoggedModelStatus
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
@@ -21,6 +21,7 @@ from mlflow.models import Model
 from pneumoray import artifact
 from pneumoray.errors import WorkspaceError
 from pneumoray.tracking import descriptions, signature
+from pneumoray.tracking.refusals import Gone
 
 ALIAS = "champion"
 BUNDLE, DECIDED = "pneumoray.bundle", "pneumoray.decided"
@@ -57,7 +58,8 @@ def register(client: MlflowClient, entry: Entry) -> ModelVersion:
     """The version of `entry.name` that holds the bundle: the one there is, or a new one.
 
     The alias `champion` moves to a new version when it is better on the same validation split, or
-    promoted. That is decided once, so that a replay never undoes what someone did since.
+    promoted. That is decided once, so that a replay never undoes what someone did since. A version
+    whose run is gone is not the one: the new one takes its place.
     """
     digest = artifact.sha256_file(entry.folder / "bundle.json")  # holds those of the weights
     try:
@@ -67,7 +69,8 @@ def register(client: MlflowClient, entry: Entry) -> ModelVersion:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
     versions = client.search_model_versions(f"name = '{entry.name}'")
-    version = next((v for v in versions if v.tags.get(BUNDLE) == digest), None)
+    same = (v for v in versions if v.tags.get(BUNDLE) == digest)
+    version = next((v for v in same if _has_run(client, v)), None)
     if version is None:
         model = _logged_model(client, entry, digest)
         version = client.create_model_version(
@@ -82,12 +85,35 @@ def register(client: MlflowClient, entry: Entry) -> ModelVersion:
     decided = version.tags.get(DECIDED, "")
     if not decided or (entry.promote and decided != f"promoted {entry.time}"):
         champion = _champion(client, entry.name)
-        wins = entry.promote or champion is None or _better(entry.tags, champion.tags)
+        wins = (
+            entry.promote
+            or champion is None
+            or champion.tags.get(BUNDLE) == digest
+            or _better(entry.tags, champion.tags)
+        )
         if wins:
             client.set_registered_model_alias(entry.name, ALIAS, version.version)
         decision = f"promoted {entry.time}" if entry.promote else "champion" if wins else "no"
         client.set_model_version_tag(entry.name, version.version, DECIDED, decision)
     return version
+
+
+def tag(client: MlflowClient, version: ModelVersion, key: str, value: str) -> None:
+    """Put a tag on the version, and on the model of the run that it was made from."""
+    client.set_model_version_tag(version.name, version.version, key, value)
+    if version.model_id:
+        client.set_logged_model_tags(version.model_id, {key: value})
+
+
+def _has_run(client: MlflowClient, version: ModelVersion) -> bool:
+    """Whether the run that made this version is still there."""
+    try:
+        run = client.get_run(str(version.run_id))
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return False
+    return bool(run.info.lifecycle_stage == LifecycleStage.ACTIVE)
 
 
 def _champion(client: MlflowClient, name: str) -> ModelVersion | None:
@@ -207,8 +233,10 @@ def _pinned(name: str) -> str:
 
 
 def check_bundle(folder: Path, origin: dict[str, Any]) -> None:
-    """Raise WorkspaceError unless the bundle in `folder` is there, and still that of `origin`."""
+    """Raise Gone unless the bundle in `folder` is there, and still that of `origin`."""
+    if not (folder / "bundle.json").is_file():
+        raise Gone(f"bundle {folder} is missing")
     found = artifact.read_json(folder / "bundle.json").get("info", {}).get("origin", origin)
     if any(found.get(key) != value for key, value in origin.items()):
         named = f"trial {found.get('trial')} by now (epoch {found.get('epoch')})"
-        raise WorkspaceError(f"bundle {folder} is of {named}, no longer of {origin}")
+        raise Gone(f"bundle {folder} is of {named}, no longer of {origin}")
