@@ -175,8 +175,8 @@ def load(folder: Path | str, *, device: str = "cpu", own_code: bool = False) -> 
     for member in described.members:
         if owned.is_own(member.backbone) and not own_code:
             raise WeightsError(
-                f"bundle {folder} needs the code of backbone {member.backbone}; "
-                "open it with own_code=True if you trust who made it"
+                f"bundle {folder} needs the code of backbone {member.backbone}: allow it with "
+                "--own-code (in Python own_code=True) if you trust who made it"
             )
     code = {
         name: _verified(folder, f"{CODE}/{name}", sha256).read_bytes()

@@ -14,7 +14,6 @@ from pneumoray import artifact
 from pneumoray.errors import StudyError
 
 _CODE = (".py", ".yaml")  # what a package's code consists of
-_INSTALLED = {"site-packages", "dist-packages"}
 _PYTHON = Path(sysconfig.get_path("stdlib"))
 
 
@@ -79,13 +78,11 @@ def find(backbones: Iterable[str]) -> OwnCode:
             continue
         seen.add(name)
         top, *inner = name.split(".")
-        places = _places(top)
-        if any(_INSTALLED & set(place.parts) for place in places):
-            packages.add(top)
-            continue
-        own = [place for place in places if _PYTHON not in place.parents and top != "pneumoray"]
+        places = [] if top == "pneumoray" else _places(top)
+        packages |= {top for place in places if _is_installed(place)}
+        own = [p for p in places if not _is_installed(p) and _PYTHON not in p.parents]
         sources = [(place, file) for place in own if (file := _file(place, inner))]
-        if name in modules and not sources and (own or not places):
+        if name in modules and not sources and len(own) == len(places) and top != "pneumoray":
             raise StudyError(
                 f"the code of backbone module {name!r} is not found, so that a model can't bring it; "
                 "put its folder on PYTHONPATH and run the command again"
@@ -96,6 +93,10 @@ def find(backbones: Iterable[str]) -> OwnCode:
         if not inner:
             files |= {path: file for place in own for path, file in _all_of(place).items()}
     return OwnCode(run, files | run, frozenset(packages))
+
+
+def _is_installed(place: Path) -> bool:
+    return any(part in ("site-packages", "dist-packages") for part in place.parts)
 
 
 def _places(top: str) -> list[Path]:

@@ -164,8 +164,8 @@ def _check_code(folder: Path, described: dict[str, Any]) -> None:
     own = [backbone for backbone in backbones if is_own(backbone)]
     if own and "code" not in described:
         raise WorkspaceError(
-            f"bundle {folder} lacks the code of backbone {own[0]}; make it again with "
-            "'pneumoray train-all --promote' (or 'pneumoray ensemble --promote')"
+            f"bundle {folder} lacks the code of backbone {own[0]}: make it again with "
+            "'pneumoray train-all --promote'; a vote, by removing its folder and voting again"
         )
 
 

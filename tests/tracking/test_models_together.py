@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -15,6 +16,7 @@ from torch import nn
 
 from pneumoray import bundle, tracking
 from pneumoray.bundle import Bundle, Member
+from pneumoray.errors import WorkspaceError
 from pneumoray.models import zoo
 from pneumoray.models.architecture import Architecture
 from pneumoray.tracking import replayer
@@ -156,3 +158,22 @@ def test_a_bundle_runs_the_code_in_it_and_not_what_is_on_the_path(place, expecte
         found = opened.predict(pixels)["prob_PNEUMONIA"]
         np.testing.assert_allclose(found, expected[name], atol=1e-6)
     assert "twin_nets" not in sys.modules
+
+
+def test_a_bundle_of_before_they_kept_their_code_is_not_registered_with_other_code(place, tmp_path):
+    shutil.copytree(place / "bundle-a", tmp_path / "older")
+    values = json.loads((tmp_path / "older" / "bundle.json").read_text())
+    del values["code"], values["requires"]
+    (tmp_path / "older" / "bundle.json").write_text(json.dumps(values))
+    settings = tracking.Settings(
+        tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}", artifacts=str(tmp_path / "mlartifacts")
+    )
+    client = replayer.with_mlflow("runs").connect(settings)
+    experiment = client.create_experiment("older", (tmp_path / "mlartifacts").as_uri())
+    run = client.create_run(experiment).info.run_id
+    registry = replayer.with_mlflow("registry")
+    entry = registry.Entry("older", tmp_path / "older", experiment, run, {"val_auroc": "0.9"})
+    with pytest.raises(
+        WorkspaceError, match=r"lacks the code of backbone twin_nets:small.*--promote"
+    ):
+        registry.register(client, entry)
