@@ -13,6 +13,7 @@ from pneumoray.checkpoint import EpochRecord
 from pneumoray.comparing import naming
 from pneumoray.config import Config
 from pneumoray.distributed.resources import Resources
+from pneumoray.models import own_code
 from pneumoray.redaction import redacted
 from pneumoray.stages import trial_report
 from pneumoray.stages.prepare import OnEvent, Prepared
@@ -205,6 +206,7 @@ class Run:
             family=trial.config.family,
             backbone=trial.config.backbone,
             config=trial.config.model_dump(),
+            code=own_code.find([trial.config.backbone]).digest,
             folder=str(trial.folder),
             pack=str(trial.pack),
             device=trial.device,

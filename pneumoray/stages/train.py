@@ -62,6 +62,7 @@ def train_all(
     folder, remote = place.study(study.name), is_remote(address)
     if not fresh:
         prepare.check_order(folder, listed[0].classes)
+        prepare.check_code(folder, [config.trial_id for config in configs])
     new = [c for c in configs if fresh or checkpoint.newest(folder.trial(c.trial_id)) is None]
     workers = max((config.workers for config in new), default=0)
     if new and not remote:  # a cluster is asked when it is reached

@@ -15,7 +15,7 @@ from pneumoray.journal import Journal, latest
 from pneumoray.predictions import Predictions
 from pneumoray.stages import champion, recording, summary
 from pneumoray.stages.opening import note_opening
-from pneumoray.stages.prepare import OnEvent
+from pneumoray.stages.prepare import OnEvent, check_code
 from pneumoray.study_folder import StudyFolder, TrialRow
 from pneumoray.training.trial import Trial
 from pneumoray.voting import Candidate, soft_vote, voters
@@ -71,6 +71,7 @@ def ensemble(
             began = time.time()
             if not (target / RECORD).exists():
                 rows = _rows(folder, members)
+                check_code(folder, rows)
 
                 def note(pack: Path) -> int:
                     about = {"study": folder.name, "ensemble": name, "members": list(rows)}

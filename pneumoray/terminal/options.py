@@ -86,7 +86,9 @@ model_options = options(
         help="Where the model runs; auto: on a GPU if this machine has one.",
     ),
     click.option(
-        "--own-code", is_flag=True, help="Import the module of a backbone named module:function."
+        "--own-code",
+        is_flag=True,
+        help="Run the code that the model brings of a backbone named module:function.",
     ),
 )
 ray_options = options(
