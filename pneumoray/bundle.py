@@ -123,14 +123,21 @@ class Bundle:
         return np.concatenate(batches, axis=1)
 
 
-def save(bundle: Bundle, weights: Sequence[Path | Mapping[str, Tensor]], folder: Path) -> Bundle:
+def save(
+    bundle: Bundle,
+    weights: Sequence[Path | Mapping[str, Tensor]],
+    folder: Path,
+    root: Path | None = None,
+) -> Bundle:
     """Write `bundle` to `folder`, whole or absent, and return its description with hashes.
 
-    `weights` are one safetensors file or state dict a member, in the members' order.
+    `weights` are one safetensors file or state dict a member, in the members' order. A bundle that
+    is there is replaced; raises WorkspaceError for anything else there, and for a `folder` outside
+    of `root`, by default its parent.
     """
     assert len(weights) == len(bundle.members) > 0, "one set of weights a member"
     members = []
-    with artifact.whole_folder(folder) as draft:
+    with artifact.whole_folder(folder, root=root or folder.parent, holds=DESCRIPTION) as draft:
         for i, (member, source) in enumerate(zip(bundle.members, weights, strict=True)):
             stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", member.name)
             file = draft / (f"{i}-{stem}.safetensors" if len(weights) > 1 else "model.safetensors")

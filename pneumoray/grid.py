@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pneumoray import words
 from pneumoray.config import Config, validated
 from pneumoray.errors import StudyError, did_you_mean
 from pneumoray.models import names
@@ -78,6 +79,7 @@ def members(study: Study) -> list[Member]:
                     Member(product.comparison, product.arm, product.arm_fields, axes, config)
                 )
     found = _with_epochs_apart(found)
+    _check_families(found)
     _check_once(found)
     return found
 
@@ -154,6 +156,8 @@ def _arms(arms: Any) -> dict[str, Table]:
             f"arms are {arms!r}: write names and their settings, as {{small: {{image_size: 64}}}}"
         )
     for name, settings in arms.items():
+        if why := words.no_text(str(name), words.LONGEST_NAME):
+            raise StudyError(f"arm {str(name)!r:.60}: {why}; shorten or rename it")
         for field in settings:
             _check_field(field, f"arm {name!r}: ")
     return {str(name): settings for name, settings in arms.items()} or {"": {}}
@@ -227,6 +231,13 @@ def _with_epochs_apart(found: list[Member]) -> list[Member]:
         else member
         for member in found
     ]
+
+
+def _check_families(found: Sequence[Member]) -> None:
+    if pair := words.twins(member.config.family for member in found):
+        raise StudyError(
+            f"families {' and '.join(pair)} would be one folder on some systems: write both in one way"
+        )
 
 
 def _check_once(found: Sequence[Member]) -> None:

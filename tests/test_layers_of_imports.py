@@ -15,7 +15,7 @@ PACKAGE = Path(pneumoray.__file__).parent
 # From the bottom up. What stands in one set never imports another of it; a package (data, models, ...)
 # may import within itself, but for `stages`, whose modules are siblings of their own.
 LAYERS: list[set[str]] = [
-    {"errors"},
+    {"errors", "words"},
     {"artifact", "ray_job"},
     {"data", "models"},
     {"settings"},
