@@ -51,7 +51,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         raise WorkspaceError(f"{path} is missing; run the command that writes it again") from None
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise WorkspaceError(f"{path} can't be read ({error}); delete it and run again") from None
 
 

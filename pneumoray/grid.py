@@ -79,7 +79,6 @@ def members(study: Study) -> list[Member]:
                     Member(product.comparison, product.arm, product.arm_fields, axes, config)
                 )
     found = _with_epochs_apart(found)
-    _check_families(found)
     _check_once(found)
     return found
 
@@ -157,7 +156,7 @@ def _arms(arms: Any) -> dict[str, Table]:
         )
     for name, settings in arms.items():
         if why := words.no_text(str(name), words.LONGEST_NAME):
-            raise StudyError(f"arm {str(name)!r:.60}: {why}; shorten or rename it")
+            raise StudyError(f"arm {str(name)!r:.60}: {why}; rename it")
         for field in settings:
             _check_field(field, f"arm {name!r}: ")
     return {str(name): settings for name, settings in arms.items()} or {"": {}}
@@ -233,14 +232,11 @@ def _with_epochs_apart(found: list[Member]) -> list[Member]:
     ]
 
 
-def _check_families(found: Sequence[Member]) -> None:
+def _check_once(found: Sequence[Member]) -> None:
     if pair := words.twins(member.config.family for member in found):
         raise StudyError(
-            f"families {' and '.join(pair)} would be one folder on some systems: write both in one way"
+            f"families {' and '.join(pair)} would be one folder: write both in one way"
         )
-
-
-def _check_once(found: Sequence[Member]) -> None:
     seen: set[tuple[str, str]] = set()
     for member in found:
         config = member.config

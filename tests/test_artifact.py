@@ -107,56 +107,51 @@ def everything(folder):
     return sorted((str(path), path.is_file() and path.read_text()) for path in folder.rglob("*"))
 
 
-@pytest.mark.parametrize(
-    "family", ["../trials", "..", ".", "", "../../elsewhere", "/tmp/elsewhere"]
-)
+def make(path, root, holds, meanwhile=lambda: None):
+    """A whole folder that holds its mark and nothing else."""
+    with artifact.whole_folder(path, root=root, holds=holds) as draft:
+        (draft / holds).write_text("new")
+        meanwhile()
+
+
+@pytest.mark.parametrize("family", ["../trials", "..", ".", "", "../../elsewhere", "/elsewhere"])
 def test_a_target_outside_of_its_root_is_refused_before_the_block_runs(trained, family):
-    before = everything(trained)
-    place = artifact.whole_folder(trained / "models" / family, root=trained / "models", holds="x")
-    with pytest.raises(
-        WorkspaceError, match="lies outside of .*models, where it belongs"
-    ) as caught:
-        with place:
-            pytest.fail("the block ran")
+    before, root = everything(trained), trained / "models"
+    ran = []
+    with pytest.raises(WorkspaceError, match=r"lies outside of .*models, where it") as caught:
+        make(root / family, root, "bundle.json", lambda: ran.append(family))
     assert "\n" not in str(caught.value)
+    assert not ran
     assert everything(trained) == before
 
 
 def test_a_folder_that_is_not_ours_is_named_and_never_replaced(trained):
-    before = everything(trained)
-    target = trained / "models" / "notes"
-    with pytest.raises(WorkspaceError, match=r"models/notes is there.* \(it has no bundle.json\)"):
-        with artifact.whole_folder(target, root=trained / "models", holds="bundle.json"):
-            pytest.fail("the block ran")
+    before, root = everything(trained), trained / "models"
+    with pytest.raises(WorkspaceError, match=r"models/notes is there.* \(it has no bundle\.json\)"):
+        make(root / "notes", root, "bundle.json")
     assert everything(trained) == before
 
 
 def test_what_comes_to_lie_there_meanwhile_stays(tmp_path):
     with pytest.raises(WorkspaceError, match="is there"):
-        with artifact.whole_folder(tmp_path / "x", root=tmp_path, holds="mark") as draft:
-            (draft / "mark").touch()
-            (tmp_path / "x").write_text("precious")
+        make(tmp_path / "x", tmp_path, "mark", lambda: (tmp_path / "x").write_text("precious"))
     assert everything(tmp_path) == [(str(tmp_path / "x"), "precious")]
 
 
 def test_a_link_that_leads_out_is_refused_and_one_above_the_root_is_followed(trained, tmp_path):
-    (trained / "models" / "out").symlink_to(trained / "trials" / "a")
     root = trained / "models"
+    (root / "out").symlink_to(trained / "trials" / "a" / "epoch-0001")
     with pytest.raises(WorkspaceError, match="outside"):
-        with artifact.whole_folder(root / "out", root=root, holds="state.json"):
-            pytest.fail("the block ran")
+        make(root / "out", root, "state.json")
     (tmp_path / "mounted").symlink_to(root)  # a root that lies on another disk
-    with artifact.whole_folder(
-        tmp_path / "mounted" / "m", root=tmp_path / "mounted", holds="bundle.json"
-    ) as draft:
-        (draft / "bundle.json").write_text("new")
+    make(tmp_path / "mounted" / "m", tmp_path / "mounted", "bundle.json")
     assert (root / "m" / "bundle.json").read_text() == "new"
 
 
 def test_a_folder_made_without_its_mark_is_our_own_mistake(tmp_path):
-    with pytest.raises(AssertionError, match="x was made without mark"):
-        with artifact.whole_folder(tmp_path / "x", root=tmp_path, holds="mark"):
-            pass
+    place = artifact.whole_folder(tmp_path / "x", root=tmp_path, holds="mark")
+    with pytest.raises(AssertionError, match="x was made without mark"), place:
+        pass
     assert os.listdir(tmp_path) == []
 
 

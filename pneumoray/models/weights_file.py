@@ -66,7 +66,7 @@ def stem_of(backbone: str) -> str:
 def checked_sha256(file: Path, backbone: str) -> str:
     """The file's SHA-256, which is that beside it or in its name. Raises WeightsError else."""
     actual = artifact.sha256_file(file)
-    stem = next((one for one in _stems(backbone) if file.name.startswith(one)), stem_of(backbone))
+    stem = max((one for one in _stems(backbone) if file.name.startswith(one)), key=len)
     sidecar = file.with_name(f"{stem}.sha256")
     if sidecar.exists():
         written = sidecar.read_text("utf-8")  # as sha256sum writes
