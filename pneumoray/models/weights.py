@@ -7,7 +7,6 @@ never starts from random weights in their place.
 import hashlib
 import importlib.metadata
 import importlib.util
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -184,12 +183,13 @@ def _from_hub(backbone: str) -> tuple[str, str, dict[str, Tensor]]:
             tensors = model.state_dict()
             config: Any = model.pretrained_cfg
             source = f"hub {config.get('hf_hub_id') or backbone}"
-    except pickle.UnpicklingError as error:
-        file = hub.cached(backbone)
-        reason = f"{file} is damaged, or holds more than tensors, which could run code: delete it"
-        raise _not_downloaded(backbone, reason) from error
     except Exception as error:  # a damaged or broken download: a dozen kinds
-        raise _not_downloaded(backbone, zoo.first_line(error)) from error
+        reason = zoo.first_line(error)
+        if file := hub.cached(backbone):
+            reason = (
+                f"{file} is damaged, or holds more than tensors, which could run code: delete it"
+            )
+        raise _not_downloaded(backbone, reason) from error
     state = {name: tensor.contiguous() for name, tensor in tensors.items()}
     return source, hashlib.sha256(safetensors.torch.save(state)).hexdigest(), state
 
