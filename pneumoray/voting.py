@@ -1,5 +1,6 @@
 """Champions by validation, and their soft vote."""
 
+import shlex
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -93,7 +94,9 @@ def voters(
         ways.append("train more (--any-family finds no other trial)")
     if len(found) == 1 or top == 1:
         model = f"models:/pneumoray-{study}-{found[0].family}@champion"
-        ways.append(f"score one model alone with 'pneumoray evaluate DATA --model {model}'")
+        ways.append(
+            f"score one model alone with 'pneumoray evaluate DATA --model {shlex.quote(model)}'"
+        )
     raise StudyError(f"{_too_few(found, top, any_family)}: {', or '.join(ways)}")
 
 
