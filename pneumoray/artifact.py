@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 import uuid
@@ -14,6 +15,10 @@ from typing import Any
 import filelock
 
 from pneumoray.errors import WorkspaceError
+
+# A draft's name ends with what the writers below or tempfile add; the lock of a study NAME.tmp-x is
+# .NAME.tmp-x.lock.
+_DRAFT = re.compile(r"\..+\.tmp-[a-z0-9_-]+", re.DOTALL)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -46,25 +51,30 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         raise WorkspaceError(f"{path} is missing; run the command that writes it again") from None
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise WorkspaceError(f"{path} can't be read ({error}); delete it and run again") from None
 
 
 @contextlib.contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
+def whole_folder(path: Path, *, root: Path, holds: str) -> Iterator[Path]:
     """A temporary sibling of `path` to fill; it becomes `path` at the end, or vanishes on an error.
 
-    An existing `path` is replaced.
+    The block writes the file `holds` into it, by which a folder that was made here is known: an
+    existing `path` with that file is replaced. Raises WorkspaceError, and removes nothing, for one
+    without it, and for a `path` that lies outside of `root` when every link is followed.
     """
+    _check_place(path, root, holds)
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{path.name}.tmp-", dir=path.parent))
     try:
         yield draft
+        assert (draft / holds).is_file(), f"{path.name} was made without {holds}"
         for file in draft.rglob("*"):
             if file.is_file():
                 _sync(file)
         draft.chmod(0o755)
         _sync_folder(draft)
+        _check_place(path, root, holds)  # the block may have taken hours
         if path.exists():  # out of the way in one step: never a half-removed folder at `path`
             os.replace(path, aside := draft.with_name(f"{draft.name}-old"))
             os.replace(draft, path)
@@ -77,10 +87,25 @@ def whole_folder(path: Path) -> Iterator[Path]:
     _sync_folder(path.parent)
 
 
+def _check_place(path: Path, root: Path, holds: str) -> None:
+    if root.resolve() not in path.resolve().parents:
+        raise WorkspaceError(
+            f"{path} lies outside of {root}, where it belongs: nothing is written; if it is a link, "
+            "remove the link"
+        )
+    if os.path.lexists(path) and not (path / holds).is_file():
+        raise WorkspaceError(
+            f"{path} is there, and was not made by pneumoray (it has no {holds}): nothing of it is "
+            "replaced; move it away and run the command again"
+        )
+
+
 def sweep_drafts(folder: Path) -> None:
     """Remove what interrupted writers left in `folder`. Call it where no other writer is at work."""
     for draft in folder.glob(".*.tmp-*"):
-        if draft.is_dir():
+        if not _DRAFT.fullmatch(draft.name):
+            continue
+        if draft.is_dir() and not draft.is_symlink():
             shutil.rmtree(draft, ignore_errors=True)
         else:
             draft.unlink(missing_ok=True)

@@ -130,17 +130,23 @@ class Bundle:
         return np.concatenate(batches, axis=1)
 
 
-def save(bundle: Bundle, weights: Sequence[Path | Mapping[str, Tensor]], folder: Path) -> Bundle:
+def save(
+    bundle: Bundle,
+    weights: Sequence[Path | Mapping[str, Tensor]],
+    folder: Path,
+    root: Path | None = None,
+) -> Bundle:
     """Write `bundle` to `folder`, whole or absent, and return its description with hashes.
 
     `weights` are one safetensors file or state dict a member, in the members' order. The modules of
-    backbones named `module:function` come with it, as they are now. Raises StudyError where those
-    can't be found.
+    backbones named `module:function` come with it, as they are now. A bundle that is there is
+    replaced. Raises WorkspaceError for anything else there, and for a `folder` outside of `root`, by
+    default its parent; StudyError where the code of a backbone can't be found.
     """
     assert len(weights) == len(bundle.members) > 0, "one set of weights a member"
     own = owned.find(member.backbone for member in bundle.members)
     members = []
-    with artifact.whole_folder(folder) as draft:
+    with artifact.whole_folder(folder, root=root or folder.parent, holds=DESCRIPTION) as draft:
         for i, (member, source) in enumerate(zip(bundle.members, weights, strict=True)):
             stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", member.name)
             file = draft / (f"{i}-{stem}.safetensors" if len(weights) > 1 else "model.safetensors")

@@ -126,7 +126,7 @@ def save(
     older = newest(trial_folder)
     final = trial_folder / f"epoch-{state.epoch:04d}"
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.items()}
-    with artifact.whole_folder(final) as draft:
+    with artifact.whole_folder(final, root=trial_folder, holds="state.json") as draft:
         safetensors.torch.save_file(tensors, draft / "model.safetensors")
         if older is None or (state.best and state.best.epoch == state.epoch):
             _link(draft / "model.safetensors", draft / "best.safetensors")

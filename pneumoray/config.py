@@ -2,12 +2,12 @@
 
 import re
 from dataclasses import fields
-from typing import Any, TypeVar, get_args
+from typing import Any, Self, TypeVar, get_args
 
 import pydantic
 from pydantic import Field
 
-from pneumoray import artifact
+from pneumoray import artifact, words
 from pneumoray.errors import StudyError, did_you_mean
 from pneumoray.models import names
 from pneumoray.models.architecture import Architecture
@@ -15,6 +15,8 @@ from pneumoray.settings import Settings
 
 Model = TypeVar("Model", bound=pydantic.BaseModel)
 
+# Of backbones that timm has renamed; ids hash it, so that what was trained under them is found.
+_FAMILY_OF_OLD_NAMES = "_registry"
 
 _OF_LAYERS = ("filters", "units", "kernel_size", "padding", "activation", "batch_norm")
 _OF_OTHERS = ("head", "hidden")  # a layer string is its own head
@@ -42,12 +44,19 @@ class Config(Settings):
         False, description="Set by the study: epochs is an axis, so a longer trial is another one."
     )
 
-    @pydantic.model_validator(mode="before")
-    @classmethod
-    def _with_family(cls, values: Any) -> Any:
-        if isinstance(values, dict) and isinstance(values.get("backbone"), str):
-            return values | {"family": values.get("family") or names.family_of(values["backbone"])}
-        return values
+    @pydantic.model_validator(mode="after")
+    def _with_family(self) -> Self:
+        if not self.family:  # set by nobody: `model_fields_set` goes on without it
+            object.__setattr__(self, "family", names.family_of(self.backbone))
+        if why := words.no_name(self.family):
+            raise ValueError(
+                f"family {self.family!r} can't be the name of a folder and a model: {why}"
+            )
+        if self.family.casefold() == words.VOTE:
+            raise ValueError(
+                f"family {self.family!r} is what the vote is called: take another word"
+            )
+        return self
 
     @property
     def unused(self) -> set[str]:
@@ -77,6 +86,11 @@ class Config(Settings):
         if self.schedule in ("constant", "step") and not self.epochs_compared:
             left_out = left_out | {"epochs"}
         identity = self.model_dump(exclude=left_out | self.unused, exclude_defaults=True)
+        if (
+            "family" not in self.model_fields_set
+            and names.present_name(self.backbone) != self.backbone
+        ):
+            identity["family"] = _FAMILY_OF_OLD_NAMES
         stem = re.sub(r"[^A-Za-z0-9_.]+", "-", self.backbone)[:60]
         return f"{stem}-{artifact.digest(identity)[:8]}"
 

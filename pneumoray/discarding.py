@@ -13,6 +13,8 @@ from pathlib import Path
 from pneumoray import artifact, checkpoint
 from pneumoray.errors import WorkspaceError
 
+MARK = "study.json"  # a study's folder is one that holds it
+
 
 @dataclass(frozen=True)
 class Contents:
@@ -53,8 +55,19 @@ def discard(study: Path) -> Path | None:
     """Remove a study's folder; return where the reports of its opened tests lie, if there are any.
 
     It goes out of the way in one step, after the reports are safe: a kill leaves no half. Hold the
-    study's lock. Raises WorkspaceError where files of it can't be deleted.
+    study's lock. Raises WorkspaceError for a folder that no study was trained in, and for a link: it
+    may hold anything; and where files of it can't be deleted.
     """
+    if study.is_symlink():
+        raise WorkspaceError(
+            f"{study} is a link to {os.readlink(study)}: nothing is removed; delete that folder and "
+            "the link by hand"
+        )
+    if not (study / MARK).is_file():
+        raise WorkspaceError(
+            f"{study} is no study's folder (it has no {MARK}): nothing is removed; move it away, or "
+            "take another name (--set name=...)"
+        )
     artifact.sweep_drafts(study.parent)
     kept = _keep_reports(study)
     aside = Path(tempfile.mkdtemp(prefix=f".{study.name}.tmp-", dir=study.parent))
@@ -77,13 +90,13 @@ def _keep_reports(study: Path) -> Path | None:
         return None
     numbers = [int(old.name) for old in kept.glob("[0-9]*")]
     target = kept / str(max(numbers, default=0) + 1)
-    with artifact.whole_folder(target) as draft:
+    with artifact.whole_folder(target, root=kept, holds=MARK) as draft:
         for vote in tested:
             (draft / vote.name).mkdir()
             for file in vote.iterdir():
                 if file.is_file():
                     shutil.copy2(file, draft / vote.name)
-        shutil.copy2(study / "study.json", draft)
+        shutil.copy2(study / MARK, draft)
     return target
 
 

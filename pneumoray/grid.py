@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pneumoray import words
 from pneumoray.config import Config, validated
 from pneumoray.errors import StudyError, did_you_mean
 from pneumoray.models import names
@@ -154,6 +155,8 @@ def _arms(arms: Any) -> dict[str, Table]:
             f"arms are {arms!r}: write names and their settings, as {{small: {{image_size: 64}}}}"
         )
     for name, settings in arms.items():
+        if why := words.no_text(str(name), words.LONGEST_NAME):
+            raise StudyError(f"arm {str(name)!r:.60}: {why}; rename it")
         for field in settings:
             _check_field(field, f"arm {name!r}: ")
     return {str(name): settings for name, settings in arms.items()} or {"": {}}
@@ -230,6 +233,10 @@ def _with_epochs_apart(found: list[Member]) -> list[Member]:
 
 
 def _check_once(found: Sequence[Member]) -> None:
+    if pair := words.twins(member.config.family for member in found):
+        raise StudyError(
+            f"families {' and '.join(pair)} would be one folder: write both in one way"
+        )
     seen: set[tuple[str, str]] = set()
     for member in found:
         config = member.config

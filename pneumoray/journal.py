@@ -48,9 +48,9 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
     """The records of a journal in order; a last line still being written is left out."""
     if not path.exists():
         return
-    with path.open(encoding="utf-8") as file:
+    with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
-            if not line.endswith("\n"):
+            if not line.endswith(b"\n"):
                 return
             try:
                 yield json.loads(line)

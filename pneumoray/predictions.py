@@ -64,7 +64,8 @@ class Predictions:
             columns = [name for name in table.columns if name.startswith(PROB)]
             probs = table[columns].astype(np.float64).to_numpy()
         except (OSError, ValueError, KeyError) as error:
-            raise WorkspaceError(f"predictions {path} can't be read: {error}; run again") from None
+            reason = " ".join(str(error).split())
+            raise WorkspaceError(f"predictions {path} can't be read: {reason}; run again") from None
         return cls(
             images=table.drop(columns=columns),
             probs=probs,

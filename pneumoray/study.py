@@ -6,15 +6,24 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
 import pydantic
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from pneumoray import words
 from pneumoray.data.folder import KERMANY_RULE
 from pneumoray.errors import StudyError
 from pneumoray.settings import Frozen, Settings
 
 GridAxes = dict[str, list[Any]]
 Table = dict[str, Any]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
+
+
+def _as_name(word: str) -> str:
+    if why := words.no_name(word):
+        raise ValueError(why)
+    return word
+
+
+Name = Annotated[str, AfterValidator(_as_name)]
 
 
 class Race(Frozen):
@@ -45,7 +54,8 @@ class Study(Settings):
     """
 
     name: Name = Field(
-        description="What its folder, its runs and its models are called. Letters, digits, . _ -"
+        description="What its folder, its runs and its models are called. Letters and digits of any "
+        "script, . _ - + and spaces."
     )
     description: str = Field("", description="One line for people.")
     data: str | None = Field(
@@ -140,6 +150,10 @@ class Study(Settings):
             raise ValueError(f"patient_rule {self.patient_rule!r} is no pattern: {error}") from None
         if self.comparisons and (self.grid or self.arms):
             raise ValueError("grid and arms belong into the comparisons, where a study has these")
+        if pair := words.twins(self.comparisons):
+            raise ValueError(
+                f"comparisons {' and '.join(pair)} would be one file: rename one of them"
+            )
         return self
 
     @property

@@ -1,5 +1,6 @@
 """Champions by validation, and their soft vote."""
 
+import shlex
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -93,7 +94,7 @@ def voters(
     elif not any_family and top > len(found) > 1:
         ways.append("train more (--any-family finds no other trial)")
     if len(found) == 1 or top == 1:
-        model = f"models:/{registered_name(found[0].family)}@champion"
+        model = shlex.quote(f"models:/{registered_name(found[0].family)}@champion")
         ways.append(f"score one model alone with 'pneumoray evaluate DATA --model {model}'")
     raise StudyError(f"{_too_few(found, top, any_family)}: {', or '.join(ways)}")
 

@@ -63,10 +63,11 @@ def test_missing_json_says_so(tmp_path):
 def test_a_folder_appears_whole_and_replaces_the_old_one(tmp_path):
     path = tmp_path / "folder"
     for content in ("old", "new"):
-        with artifact.whole_folder(path) as draft:
+        with artifact.whole_folder(path, root=tmp_path, holds="mark") as draft:
             assert draft.parent == path.parent  # so that the rename stays on one file system
             (draft / "sub").mkdir()
             (draft / "sub" / content).write_text(content)
+            (draft / "mark").touch()
             assert not (path / "sub" / content).exists()
     assert os.listdir(path / "sub") == ["new"]
     assert os.listdir(tmp_path) == ["folder"]
@@ -75,11 +76,11 @@ def test_a_folder_appears_whole_and_replaces_the_old_one(tmp_path):
 
 def test_an_interrupted_folder_vanishes_and_the_old_one_stays(tmp_path):
     path = tmp_path / "folder"
-    with artifact.whole_folder(path) as draft:
+    with artifact.whole_folder(path, root=tmp_path, holds="x") as draft:
         (draft / "x").write_text("old")
 
     def interrupted():
-        with artifact.whole_folder(path) as draft:
+        with artifact.whole_folder(path, root=tmp_path, holds="x") as draft:
             (draft / "x").write_text("new")
             raise Killed
 
@@ -87,6 +88,82 @@ def test_an_interrupted_folder_vanishes_and_the_old_one_stays(tmp_path):
         interrupted()
     assert (path / "x").read_text() == "old"
     assert os.listdir(tmp_path) == ["folder"]
+
+
+@pytest.fixture
+def trained(tmp_path):
+    """A study's folder with trained trials, and beside it one that is no bundle."""
+    for name in (
+        "trials/a/epoch-0001/state.json",
+        "models/notes/thesis.txt",
+        "models/m/bundle.json",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text("precious")
+    return tmp_path
+
+
+def everything(folder):
+    return sorted((str(path), path.is_file() and path.read_text()) for path in folder.rglob("*"))
+
+
+def make(path, root, holds, meanwhile=lambda: None):
+    """A whole folder that holds its mark and nothing else."""
+    with artifact.whole_folder(path, root=root, holds=holds) as draft:
+        (draft / holds).write_text("new")
+        meanwhile()
+
+
+@pytest.mark.parametrize("family", ["../trials", "..", ".", "", "../../elsewhere", "/elsewhere"])
+def test_a_target_outside_of_its_root_is_refused_before_the_block_runs(trained, family):
+    before, root = everything(trained), trained / "models"
+    ran = []
+    with pytest.raises(WorkspaceError, match=r"lies outside of .*models, where it") as caught:
+        make(root / family, root, "bundle.json", lambda: ran.append(family))
+    assert "\n" not in str(caught.value)
+    assert not ran
+    assert everything(trained) == before
+
+
+def test_a_folder_that_is_not_ours_is_named_and_never_replaced(trained):
+    before, root = everything(trained), trained / "models"
+    with pytest.raises(WorkspaceError, match=r"models/notes is there.* \(it has no bundle\.json\)"):
+        make(root / "notes", root, "bundle.json")
+    assert everything(trained) == before
+
+
+def test_what_comes_to_lie_there_meanwhile_stays(tmp_path):
+    with pytest.raises(WorkspaceError, match="is there"):
+        make(tmp_path / "x", tmp_path, "mark", lambda: (tmp_path / "x").write_text("precious"))
+    assert everything(tmp_path) == [(str(tmp_path / "x"), "precious")]
+
+
+def test_a_link_that_leads_out_is_refused_and_one_above_the_root_is_followed(trained, tmp_path):
+    root = trained / "models"
+    (root / "out").symlink_to(trained / "trials" / "a" / "epoch-0001")
+    with pytest.raises(WorkspaceError, match="outside"):
+        make(root / "out", root, "state.json")
+    (tmp_path / "mounted").symlink_to(root)  # a root that lies on another disk
+    make(tmp_path / "mounted" / "m", tmp_path / "mounted", "bundle.json")
+    assert (root / "m" / "bundle.json").read_text() == "new"
+
+
+def test_a_folder_made_without_its_mark_is_our_own_mistake(tmp_path):
+    place = artifact.whole_folder(tmp_path / "x", root=tmp_path, holds="mark")
+    with pytest.raises(AssertionError, match="x was made without mark"), place:
+        pass
+    assert os.listdir(tmp_path) == []
+
+
+def test_sweeping_spares_locks_and_what_a_link_leads_to(tmp_path):
+    """The lock of a study that is called x.tmp-1 is no draft of x."""
+    (tmp_path / ".x.tmp-1.lock").touch()
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "film").touch()
+    (tmp_path / ".y.tmp-2").symlink_to(tmp_path / "data")
+    artifact.sweep_drafts(tmp_path)
+    assert sorted(os.listdir(tmp_path)) == [".x.tmp-1.lock", "data"]
+    assert os.listdir(tmp_path / "data") == ["film"]
 
 
 def test_sweeping_removes_drafts_only(tmp_path):
@@ -102,7 +179,8 @@ def test_sweeping_removes_drafts_only(tmp_path):
 def test_a_killed_writer_leaves_only_what_sweeping_removes(tmp_path):
     code = (
         "import os, pathlib, sys; from pneumoray import artifact\n"
-        "with artifact.whole_folder(pathlib.Path(sys.argv[1]) / 'x') as draft:\n"
+        "root = pathlib.Path(sys.argv[1])\n"
+        "with artifact.whole_folder(root / 'x', root=root, holds='half') as draft:\n"
         "    (draft / 'half').write_text('half'); os._exit(9)"
     )
     assert subprocess.run([sys.executable, "-c", code, tmp_path], check=False).returncode == 9

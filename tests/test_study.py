@@ -121,6 +121,30 @@ def test_the_trial_id_is_a_plain_folder_name():
     assert own.trial_id.startswith("collections-OrderedDict-")
 
 
+@pytest.mark.parametrize(
+    ("fields", "trial_id"),
+    [
+        ({"backbone": "tv_resnet50"}, "tv_resnet50-dfba26e1"),
+        ({"backbone": "ssl_resnet18", "lr": 0.01}, "ssl_resnet18-73e37022"),
+        ({"backbone": "tv_resnet50", "family": "resnet"}, "tv_resnet50-b92028c8"),
+        ({"backbone": "convnext_tiny"}, "convnext_tiny-0db4eaf5"),
+        ({"backbone": "resnet18"}, "resnet18-4395f391"),
+        ({"backbone": "C4-P-F-D", "family": "good"}, "C4-P-F-D-c308ff7c"),
+    ],
+)
+def test_what_was_trained_under_an_old_name_of_timm_is_found_again(fields, trial_id):
+    """Its family was '_registry' once, and ids that hash that stay."""
+    config = Config(**fields)
+    assert config.trial_id == trial_id
+    assert config.family in ("resnet", "convnext", "good")
+
+
+def test_families_of_any_script_are_kept_as_they_are():
+    own = [{"backbone": "C4-P-F-D", "family": "우리 모델"}, {"backbone": "C5-P-F-D"}]
+    made = configurations(study(name="폐렴-64", backbones=own, race="full"))
+    assert [config.family for config in made] == ["우리 모델", "layers"]
+
+
 def test_channels_follow_the_colour():
     assert Config(backbone="resnet18").in_chans == 1
     assert Config(backbone="resnet18", color="rgb").in_chans == 3
@@ -182,6 +206,10 @@ def test_a_race_that_is_written_is_not_moved():
             study(epochs=2, race=race)
 
 
+def _family(name):
+    return {"backbone": "C4-P-F-D", "family": name}
+
+
 BAD = {
     "misspelt key": ({"epoch": 3}, "unknown key 'epoch'; did you mean epochs"),
     "unknown key": ({"zzzzzz": 3}, "unknown key 'zzzzzz'; known are"),
@@ -211,7 +239,18 @@ BAD = {
         "epochs 1 of resnet18",
     ),
     "pattern": ({"patient_rule": "("}, "patient_rule"),
-    "name": ({"name": "a/b"}, "name 'a/b'"),
+    "name": ({"name": "a/b"}, "name 'a/b': it has '/', and only letters, digits"),
+    "family": (
+        {"backbones": [_family("../trials")]},
+        "family '../trials' can't be the name of a folder",
+    ),
+    "family of the vote": ({"backbones": [_family("Ensemble")]}, "is what the vote is called"),
+    "family as an axis": ({"grid": {"family": ["a", "b:c"]}}, "family 'b:c'"),
+    "families": ({"backbones": ["resnet18", _family("ResNet")]}, "resnet and ResNet would be one"),
+    "comparison": ({"comparisons": {"a/b": {}}}, "comparisons.a/b 'a/b': it has '/'"),
+    "comparisons": ({"comparisons": {"A": {}, "a": {}}}, "A and a would be one file"),
+    "arm": ({"arms": {"a\0": {}}}, r"arm 'a\x00': it has the character '\x00'"),
+    "tag of weights": ({"backbones": ["resnet18.a1"]}, "resnet18 has no weights 'a1'"),
     "key that is no word": ({1: 2}, "1"),
 }
 

@@ -1,6 +1,7 @@
 """The lasting order of classes; of two, which one is the positive one."""
 
 import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
 from pneumoray.errors import DataError, did_you_mean
@@ -54,7 +55,7 @@ def described(classes: Sequence[str], chosen: str | None) -> str:
         return f"positive class: {positive} ({negative} is negative by its name)"
     return (
         f"positive class: {positive}, the last by name, as the names do not tell which is negative; "
-        f"if it is {negative}, say --positive {negative}, or positive: {negative} in the study"
+        f"if it is {negative}, say --positive {shlex.quote(negative)}, or positive: {negative} in the study"
     )
 
 
@@ -80,7 +81,7 @@ def matched(
         missing = [name for name in known if name not in found.values()] or known
         raise DataError(
             f"the data has the classes {', '.join(names)}, and the model knows {', '.join(known)}: "
-            f"say which is which, as --classes {left[0]}={missing[0]}"
+            f"say which is which, as --classes {shlex.quote(f'{left[0]}={missing[0]}')}"
         )
     if missing := [name for name in known if name not in found.values()]:
         raise DataError(

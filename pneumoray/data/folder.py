@@ -3,12 +3,14 @@
 import os
 import posixpath
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pandas as pd
 
+from pneumoray import words
 from pneumoray.data.classes import described, has_negative, ordered
 from pneumoray.data.manifest import (
     LISTED_COLUMNS,
@@ -69,6 +71,7 @@ def scan(
             f"{data} has one class only ({names.pop()}); two or more are needed, "
             "a folder or label each"
         )
+    _check_classes(names)
     classes = ordered(names, positive)
     if len(classes) == 2 and positive is None and not has_negative(classes):
         findings.append(Finding("positive-class", "note", described(classes, positive)))
@@ -140,6 +143,20 @@ def _check_names(names: Iterable[str]) -> None:
             raise DataError(
                 f"{name!a} has a line break or is no UTF-8 in its name; rename it, or set PYTHONUTF8=1 "
                 "where the locale is C"
+            )
+
+
+def _check_classes(names: Iterable[str]) -> None:
+    """Classes become columns of tables, and words of reports."""
+    by_form: dict[str, str] = {}
+    for name in sorted(names):
+        if why := words.no_text(name, words.LONGEST_NAME):
+            raise DataError(f"class {name!r:.60}: {why}; rename it")
+        other = by_form.setdefault(unicodedata.normalize("NFC", name), name)
+        if other != name:
+            raise DataError(
+                f"class {name!r} is written in two forms of Unicode ({other!a} and {name!a}), and would "
+                "be two classes: rename one of them, as macOS writes names in the longer form"
             )
 
 

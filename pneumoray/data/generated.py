@@ -21,7 +21,7 @@ def make_once(folder: Path, what: str, about: dict[str, Any], draw: Callable[[Pa
         raise DataError(
             f"{folder} exists and is not this {what} data set; delete it or name another folder"
         )
-    with artifact.whole_folder(folder) as draft:
+    with artifact.whole_folder(folder, root=folder.parent, holds=mark) as draft:
         draw(draft)
         artifact.write_json(draft / mark, about)
     return folder

@@ -92,6 +92,8 @@ def decode_stored(source: bytes | Path) -> tuple[Image.Image, str]:
         with Image.open(io.BytesIO(data)) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise ValueError(f"{image.width} x {image.height} pixels, {MAX_PIXELS} are allowed")
+            if image.format == "EPS":
+                raise ValueError("it is PostScript, a program to run and no image")
             mode = image.mode
             image.load()
             return _upright(_eight_bit(image)), mode

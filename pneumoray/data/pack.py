@@ -158,7 +158,7 @@ def _build(
             open_pack(path)
             final.save(path)  # the same pixels and splits; paths and the user's columns may differ
         except DataError:
-            with artifact.whole_folder(path) as folder:
+            with artifact.whole_folder(path, root=packs, holds=ABOUT) as folder:
                 os.chmod(name, 0o644)
                 os.replace(name, folder / PIXELS)
                 final.save(folder)

@@ -79,7 +79,8 @@ def _place(backbone: str) -> tuple[str, str]:
     import huggingface_hub
     import timm
 
-    known = timm.get_pretrained_cfg(backbone) if timm.is_model(backbone) else None
+    network = names.present_name(backbone)
+    known = timm.get_pretrained_cfg(network) if timm.is_model(network) else None
     if known and known.hf_hub_id:
         return str(known.hf_hub_id), huggingface_hub.constants.ENDPOINT
     return "", str(known.url or "") if known else ""

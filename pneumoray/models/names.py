@@ -1,15 +1,17 @@
 """Names of backbones, their families and stages. The tables need no torch; other names ask timm."""
 
+import functools
 import importlib
 import re
 from collections.abc import Callable
 from typing import Any
 
-from pneumoray.errors import StudyError, did_you_mean
+from pneumoray.errors import StudyError, did_you_mean, some_of
 
 TORCHVISION = ("alexnet", "googlenet")  # what timm lacks
 BOTTLENECK = "bottleneck_resnet"  # ours
 LAYERS = "layers"  # the family of layer strings
+_PLACES = ("hf-hub", "hf_hub", "local-dir")  # what timm lets stand before a name and a colon
 
 # A family is the module of timm that defines the architecture. These names are answered without
 # importing timm (5 s); a test holds the table against timm's own.
@@ -70,18 +72,33 @@ def is_layer_string(backbone: str) -> bool:
 def family_of(backbone: str) -> str:
     """The family of `backbone`: 'vgg16_bn' -> 'vgg'; 'module:function' -> 'function'.
 
-    Layer strings are a family of their own. Raises StudyError for an unknown name.
+    Layer strings are a family of their own, and an old name has the family of its network. Raises
+    StudyError for an unknown name.
     """
     if backbone in _FAMILY_OF:
         return _FAMILY_OF[backbone]
-    check_backbone(backbone)
+    _check_network(backbone)
     if is_layer_string(backbone):
         return LAYERS
     if ":" in backbone:
         return backbone.partition(":")[2]
     import timm
 
-    return timm.models.model_entrypoint(backbone).__module__.rpartition(".")[2]
+    # of an old name the function is timm's own _registry, which is no family
+    return timm.models.model_entrypoint(present_name(backbone)).__module__.rpartition(".")[2]
+
+
+@functools.cache
+def present_name(backbone: str) -> str:
+    """What timm calls a network now: 'tv_resnet50' -> 'resnet50.tv_in1k'; any other name stays.
+
+    timm still builds what it has renamed, but knows its weights by the present name alone.
+    """
+    if backbone in _FAMILY_OF or is_layer_string(backbone) or ":" in backbone:
+        return backbone
+    import timm
+
+    return timm.models.get_deprecated_models().get(backbone) or backbone
 
 
 def known_backbones() -> list[str]:
@@ -94,9 +111,25 @@ def known_backbones() -> list[str]:
 def check_backbone(backbone: str) -> None:
     """Raise StudyError, with near names, unless `backbone` can be built.
 
-    A name of timm may carry the tag of its weights ('resnet18.a1_in1k'). A layer string passes as
-    it is: `layers.describe` knows whether its layers fit on each other.
+    A name of timm may carry the tag of its weights ('resnet18.a1_in1k'), and may be one that timm
+    has given up for another. A layer string passes as it is: `layers.describe` knows whether its
+    layers fit on each other.
     """
+    _check_network(backbone)
+    network, dot, tag = present_name(backbone).partition(".")
+    if not dot or ":" in backbone:
+        return
+    import timm
+
+    known = [name.partition(".")[2] for name in timm.list_models(network, include_tags=True)]
+    if tag not in known:
+        choice = f"its tags are {some_of(known, 8)}" if any(known) else "timm has none of it"
+        raise StudyError(
+            f"{network} has no weights {tag!r}: {choice}, or leave the tag out{did_you_mean(tag, known)}"
+        )
+
+
+def _check_network(backbone: str) -> None:
     if backbone in _FAMILY_OF or is_layer_string(backbone):
         return
     if ":" in backbone:
@@ -120,7 +153,7 @@ def stages(backbone: str) -> Stages:
     if ":" in backbone:
         return {}
     family = family_of(backbone)
-    name = backbone.partition(".")[0]  # without the tag of its weights
+    name = present_name(backbone).partition(".")[0]  # without the tag of its weights
     if family == "resnet":  # all of timm's have the same stages
         return _STAGES[family]
     if name not in _FAMILY_OF:
@@ -148,13 +181,23 @@ def _vgg_stages(name: str) -> Stages:
 def own_function(backbone: str) -> Callable[..., Any]:
     """The function that 'module:function' names. Raises StudyError when it can't be imported."""
     module_name, _, name = backbone.partition(":")
+    if module_name.lower() in _PLACES:
+        raise StudyError(
+            f"backbone {backbone!r} is a place: name the network, as resnet18.a1_in1k, and say where "
+            "its weights are with weights: hub, or weights: FOLDER"
+        )
+    if not all(map(str.isidentifier, (*module_name.split("."), name))):
+        raise StudyError(
+            f"backbone {backbone!r} can't be imported: write module:function, as my_nets:small"
+        )
     try:
         function = getattr(importlib.import_module(module_name), name)
-    except (ImportError, AttributeError, ValueError) as error:
+    except Exception as error:  # it is someone's code: it may do anything
+        reason = " ".join(str(error).split()) or type(error).__name__
         raise StudyError(
-            f"backbone {backbone!r} can't be imported ({error}); "
+            f"backbone {backbone!r} can't be imported ({reason}); "
             "install its module, or put the module's folder on PYTHONPATH"
-        ) from None
+        ) from error
     if not callable(function):
         raise StudyError(f"backbone {backbone!r} is no function but {type(function).__name__}")
     return function

@@ -88,7 +88,8 @@ def available(backbone: str, where: str) -> bool:
     if where == "hub":
         import timm
 
-        return timm.models.is_model_pretrained(backbone) or backbone in names.TORCHVISION
+        known = timm.models.is_model_pretrained(names.present_name(backbone))
+        return known or backbone in names.TORCHVISION
     if weights_file.find(where, backbone) is not None:
         return True
     return where in ("package", "pretrained") and _package_file(backbone) is not None
@@ -169,18 +170,27 @@ def _from_hub(backbone: str) -> tuple[str, str, dict[str, Tensor]]:
 
     try:
         if backbone in names.TORCHVISION:
-            model: Any = torchvision.models.get_model(backbone, weights="DEFAULT")
+            published = torchvision.models.get_model_weights(backbone).DEFAULT
+            # torchvision's own loading would run what someone has put into the cache
+            tensors = published.get_state_dict(check_hash=True, weights_only=True)
             source = f"hub torchvision/{backbone}"
         else:
-            file = hub.cached(
-                backbone
-            )  # read at once: the client would ask the hub for a newer one
+            # read at once: the client would ask the hub for a newer one
+            file = hub.cached(backbone)
             known = {"file": str(file)} if file else {}
-            model = timm.create_model(backbone, pretrained=True, pretrained_cfg_overlay=known)
-            source = f"hub {model.pretrained_cfg.get('hf_hub_id') or backbone}"
+            network = names.present_name(backbone)
+            model = timm.create_model(network, pretrained=True, pretrained_cfg_overlay=known)
+            tensors = model.state_dict()
+            config: Any = model.pretrained_cfg
+            source = f"hub {config.get('hf_hub_id') or backbone}"
     except Exception as error:  # a damaged or broken download: a dozen kinds
-        raise _not_downloaded(backbone, zoo.first_line(error)) from error
-    state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+        reason = zoo.first_line(error)
+        if file := hub.cached(backbone):
+            reason = (
+                f"{file} is damaged, or holds more than tensors, which could run code: delete it"
+            )
+        raise _not_downloaded(backbone, reason) from error
+    state = {name: tensor.contiguous() for name, tensor in tensors.items()}
     return source, hashlib.sha256(safetensors.torch.save(state)).hexdigest(), state
 
 
@@ -190,7 +200,8 @@ def _normalisation(backbone: str) -> tuple[tuple[float, ...], tuple[float, ...]]
         return (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
     import timm
 
-    cfg = timm.get_pretrained_cfg(backbone) if timm.is_model(backbone) else None
+    network = names.present_name(backbone)
+    cfg = timm.get_pretrained_cfg(network) if timm.is_model(network) else None
     if cfg is None:
         return timm.data.IMAGENET_DEFAULT_MEAN, timm.data.IMAGENET_DEFAULT_STD
     return tuple(cfg.mean), tuple(cfg.std)

@@ -70,7 +70,8 @@ def fold_rgb(weight: torch.Tensor) -> torch.Tensor:
 def _from_timm(architecture: Architecture, num_logits: int) -> nn.Module:
     import timm  # 4 s with torchvision: only where a network is built
 
-    backbone, size, dropout = architecture.backbone, architecture.image_size, architecture.dropout
+    backbone = names.present_name(architecture.backbone)
+    size, dropout = architecture.image_size, architecture.dropout
     pool = names.family_of(backbone) == "vgg" and architecture.head != "vgg"
     options: dict[str, Any] = {"num_classes": num_logits, "in_chans": architecture.in_chans}
     if pool:

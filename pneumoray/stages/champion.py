@@ -14,6 +14,8 @@ from pneumoray.study_folder import StudyFolder
 from pneumoray.training.trial import ended
 from pneumoray.voting import Candidate, champions
 
+MODELS = "models"  # of a study's folder: a bundle a family
+
 
 def register(study: Study, folder: StudyFolder, journal: Journal, promote: bool) -> None:
     """Bundle and register the best trial of each family that was trained to its full budget.
@@ -25,7 +27,7 @@ def register(study: Study, folder: StudyFolder, journal: Journal, promote: bool)
         state = checkpoint.read_state(folder.trial(candidate.trial))
         assert state.best is not None
         origin = {"trial": candidate.trial, "epoch": state.best.epoch, "study": study.name}
-        target = folder.path / "models" / candidate.family
+        target = folder.path / MODELS / candidate.family
         name = f"pneumoray-{study.name}-{candidate.family}"
         if noted.get(name, {}).get("origin") == origin and not promote:
             continue
@@ -95,7 +97,8 @@ def save_single(
         threshold=threshold,
         info={"origin": origin, "val_auroc": candidate.rank[0]},
     )
-    return bundle.save(described, [checkpoint.best_weights(folder.trial(candidate.trial))], target)
+    weights = checkpoint.best_weights(folder.trial(candidate.trial))
+    return bundle.save(described, [weights], target, root=folder.path / MODELS)
 
 
 def member_of(folder: StudyFolder, candidate: Candidate) -> bundle.Member:

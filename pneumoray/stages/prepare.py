@@ -1,6 +1,7 @@
 """prepare: a folder or table of images -> the Packs of a study."""
 
 import os
+import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -154,7 +155,7 @@ def check_order(folder: StudyFolder, classes: Sequence[str]) -> None:
     if list(classes) == before.get("classes", [])[::-1] and len(classes) == 2:
         raise StudyError(
             f"study {folder.name} was trained with the positive class {classes[0]}, and now it is "
-            f"{classes[1]}: go on with --positive {classes[0]}, or start over with --fresh"
+            f"{classes[1]}: go on with --positive {shlex.quote(classes[0])}, or start over with --fresh"
         )
 
 

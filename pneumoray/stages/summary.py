@@ -1,5 +1,6 @@
 """What a study found, with its leaderboard as table and picture: for the study's run in MLflow."""
 
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -58,7 +59,8 @@ def _newest_vote(folder: StudyFolder) -> dict[str, Any] | None:
     }
 
 
-def _next(study: str, found: Sequence[boards.Standing], vote: dict[str, Any] | None) -> str:
+def _next(name: str, found: Sequence[boards.Standing], vote: dict[str, Any] | None) -> str:
+    study = shlex.quote(name)
     if vote is not None:
         return f"pneumoray predict FILM --model {study}"
     if options := boards.proposed_vote(found):

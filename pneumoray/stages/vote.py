@@ -212,7 +212,7 @@ def _save_bundle(
         info={"origin": {"study": folder.name, "ensemble": target.parent.name}},
     )
     weights = [checkpoint.best_weights(folder.trial(row.trial)) for row in rows]
-    bundle.save(described, weights, target)
+    bundle.save(described, weights, target, root=folder.path / "ensembles")
 
 
 def _draw(target: Path, study: str, models: dict[str, tuple[Predictions, OperatingPoint]]) -> None:

@@ -8,12 +8,13 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
+from pneumoray import words
 from pneumoray.errors import TrackingError, did_you_mean
 from pneumoray.redaction import shown
 from pneumoray.tracking.client import connect
 from pneumoray.tracking.settings import Settings
 
-_URI = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\d+))")
+_URI = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[\w-]+)|/(?P<version>[0-9]{1,9}))")
 
 
 def download(settings: Settings, uri: str, folder: Path) -> Path:
@@ -22,7 +23,7 @@ def download(settings: Settings, uri: str, folder: Path) -> Path:
     Only data is fetched, no code. Raises TrackingError when there is no such model, or none of ours.
     """
     match = _URI.fullmatch(uri)
-    if match is None:
+    if match is None or words.no_model(match["name"]):
         raise TrackingError(
             f"{uri!r} is no registered model: write models:/NAME@champion or models:/NAME/1"
         )

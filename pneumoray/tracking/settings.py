@@ -8,11 +8,40 @@ from typing import Any, Self
 import pydantic
 import yaml
 
+from pneumoray import words
 from pneumoray.errors import TrackingError, did_you_mean
 
 FILE = "mlflow.yaml"
 ENVIRONMENT_VARIABLE = "MLFLOW_TRACKING_URI"
 _SQLITE = "sqlite:///"
+# Tags that runs and models get from us: a user's own of that name would say something else there.
+OURS = frozenset(
+    (
+        "arm",
+        "backbone",
+        "best_epoch",
+        "comparison",
+        "device",
+        "family",
+        "git_commit",
+        "kind",
+        "leaks",
+        "members",
+        "outcome",
+        "pack",
+        "reason",
+        "replaced",
+        "stage",
+        "study",
+        "test_openings",
+        "time_seconds",
+        "trial",
+        "val_auroc",
+        "val_digest",
+        "weights_source",
+    )
+)
+_OUR_PREFIXES = ("mlflow.", "pneumoray.", "version.")
 
 # Read by MLflow when it is imported. No usage reports, bars, links; and a server that is down is not
 # waited for (MLflow's own: 7 retries of 120 s), as the replayer tries again by itself.
@@ -57,12 +86,33 @@ class Settings(pydantic.BaseModel):
     def _known_placeholders(self) -> Self:
         for key, allowed in _PLACEHOLDERS.items():
             text = getattr(self, key)
-            names = {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+            parts = [part for part in string.Formatter().parse(text) if part[1] is not None]
+            names = {f"{name}{':' * bool(form)}{form}" for _, name, form, _ in parts}
             if unknown := sorted(names - set(allowed)):
                 choice = " and ".join(f"{{{name}}}" for name in allowed)
                 raise ValueError(f"{key} {text!r} names {{{unknown[0]}}}; only {choice} can be")
             if key in ("experiment", "model") and "study" not in names:
                 raise ValueError(f"{key} {text!r} needs {{study}}, or studies would mix")
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _taken_by_mlflow(self) -> Self:
+        """What MLflow would refuse of each record is refused here, before anything is trained."""
+        longest = "x" * words.LONGEST_NAME
+        model = self.model_name(longest, longest)
+        if why := words.no_model(model):
+            raise ValueError(f"model {self.model!r} can't name a model: {why}")
+        if why := words.no_text(self.experiment_name(longest), words.LONGEST_MODEL):
+            raise ValueError(f"experiment {self.experiment!r} can't name an experiment: {why}")
+        for key, value in self.tags.items():
+            if why := words.no_key(key) or words.no_text(value):
+                raise ValueError(f"tags {key!r}: {why}")
+            if key in OURS or key.startswith(_OUR_PREFIXES):
+                raise ValueError(
+                    f"tags {key!r}: a tag of that name is set already; take another word"
+                )
+        if pair := words.twins([*OURS, *self.tags]):
+            raise ValueError(f"tags {' and '.join(pair)} are one tag in some databases; rename one")
         return self
 
     @property

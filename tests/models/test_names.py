@@ -34,6 +34,62 @@ def test_family_of(backbone, family):
     assert names.family_of(backbone) == family
 
 
+def test_every_name_that_timm_has_given_up_has_the_family_of_its_network():
+    """What timm builds under an old name lies in the module of that family."""
+    old = timm.models.get_deprecated_models()
+    assert len(old) > 200
+    for backbone, present in old.items():
+        assert names.present_name(backbone) == present
+        network = present.partition(".")[0]
+        assert timm.models.is_model_in_modules(network, [names.family_of(backbone)]), backbone
+        assert names.family_of(backbone) == names.family_of(present)
+
+
+@pytest.mark.parametrize(
+    "backbone", ["resnet18", "resnet18.a1_in1k", "C64-P-F-D", "alexnet", "collections:OrderedDict"]
+)
+def test_a_present_name_stays(backbone):
+    assert names.present_name(backbone) == backbone
+
+
+def test_an_old_name_has_the_stages_of_its_network():
+    assert names.stages("tv_densenet121") == names.stages("densenet121")
+    assert names.stages("tv_resnet50") == names.stages("resnet50") != {}
+
+
+@pytest.mark.parametrize(
+    ("backbone", "message"),
+    [
+        (
+            "resnet18.a1_in1l",
+            r"no weights 'a1_in1l': its tags are a1_in1k, .* did you mean a1_in1k",
+        ),
+        ("resnet18.", "resnet18 has no weights ''"),
+        ("tv_resnet50.a1_in1k", "timm has none of it"),  # the old name means a tag already
+        ("hf_hub:timm/resnet18.a1_in1k", r"is a place: .* weights: hub, or weights: FOLDER"),
+        ("HF-Hub:timm/resnet18.a1_in1k", "is a place"),
+        ("local-dir:/models/resnet18", "is a place"),
+        ("timm/resnet18", "there is no backbone"),
+        ("/models/nets:small", "write module:function"),
+        ("..:small", "write module:function"),
+        (".nets:small", "write module:function"),
+        ("nets:small/..", "write module:function"),
+        ("nets:small\n", "write module:function"),
+    ],
+)
+def test_a_word_that_is_no_network_says_what_to_write(backbone, message):
+    with pytest.raises(StudyError, match=message) as caught:
+        names.check_backbone(backbone)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_module_that_fails_while_it_is_imported_is_told_in_one_line(tmp_path, monkeypatch):
+    (tmp_path / "broken_nets.py").write_text("raise RuntimeError('no\\nGPU')")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(StudyError, match=r"can't be imported \(no GPU\)"):
+        names.check_backbone("broken_nets:small")
+
+
 def test_shipped_names_need_neither_torch_nor_timm():
     code = (
         "import sys; from pneumoray.models import names; names.check_backbone('vgg16');"

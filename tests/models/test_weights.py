@@ -290,7 +290,36 @@ def test_weights_of_the_hub_are_hashed_and_normalised_as_they_were_trained(monke
 
 @pytest.mark.parametrize(
     ("backbone", "offered"),
-    [("resnet18", True), ("googlenet", True), ("resnet61q", True), ("vgg11", True)],
+    [
+        ("resnet18", True),
+        ("googlenet", True),
+        ("resnet61q", True),
+        ("vgg11", True),
+        ("tv_resnet34", True),  # resnet34.tv_in1k by now
+    ],
 )
 def test_what_the_hub_offers_is_told_without_asking_it(backbone, offered):
     assert weights.available(backbone, "hub") == offered
+
+
+@pytest.mark.parametrize("stem", ["ssl_resnet18", "resnet18.fb_ssl_yfcc100m_ft_in1k"])
+def test_a_name_that_timm_has_given_up_takes_the_file_of_either_name(resnet, stem):
+    folder, state = resnet
+    file = folder / f"{stem}.safetensors"
+    (folder / "resnet18.safetensors").rename(file)
+    (folder / f"{stem}.sha256").write_text(f"{write_hash(file)}  {file.name}\n")
+    found = weights.find("ssl_resnet18", str(folder), 3)
+    assert found.source == f"file {file.name}"
+    assert torch.equal(found.state["conv1.weight"], state["conv1.weight"])
+
+
+def test_an_old_name_is_the_very_network_of_the_present_one():
+    old, present = "swin_base_patch4_window7_224_in22k", "swin_base_patch4_window7_224.ms_in22k"
+    states = []
+    for backbone in (old, present):
+        torch.manual_seed(0)
+        states.append(
+            zoo.create(Architecture(backbone, image_size=64, color="rgb"), 2).state_dict()
+        )
+    assert states[0].keys() == states[1].keys()
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])

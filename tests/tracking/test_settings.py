@@ -1,0 +1,63 @@
+"""mlflow.yaml: what MLflow would refuse of each record is refused before anything is trained."""
+
+import pytest
+
+from pneumoray import tracking
+from pneumoray.errors import TrackingError
+
+
+@pytest.fixture
+def read(tmp_path, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+    def read(text):
+        (tmp_path / "mlflow.yaml").write_text(text)
+        return tracking.find_settings(tmp_path / "mlflow.yaml", tmp_path)
+
+    return read
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            'tags: {"ward #3 (병동)": A}',
+            "tags 'ward #3 (병동)': it has '#', and only letters, digits",
+        ),
+        ("tags: {a//b: A}", "tags 'a//b': its parts between / are empty or dots"),
+        ('tags: {"": A}', "tags '': its parts"),
+        ('tags: {a: "x\\0"}', r"tags 'a': it has the character '\x00'"),
+        ("tags: {family: thorax}", "tags 'family': a tag of that name is set already"),
+        ("tags: {val_auroc: high}", "tags 'val_auroc': a tag of that name is set already"),
+        ("tags: {mlflow.user: me}", "tags 'mlflow.user': a tag of that name"),
+        ("tags: {pneumoray.sent: 9}", "tags 'pneumoray.sent': a tag of that name"),
+        ("tags: {Family: thorax}", "tags family and Family are one tag in some databases"),
+        ("tags: {Team: a, team: b}", "tags Team and team are one tag in some databases"),
+        ("tags: {a: yes}", "tags.a True"),  # what YAML makes of the word
+        ("model: 'models/{study}-{family}'", "can't name a model: it has '/'"),
+        ("model: '{study}:{family}'", "can't name a model: it has ':'"),
+        ('model: "{study}\'s {family}"', 'it has "\'"'),
+        ("model: '{study}-{family}.'", "a dot or a space at its end"),
+        (f"model: '{{study}}{'x' * 151}'", "it may have 251 characters, 250 are allowed"),
+        ('experiment: "{study}\\x01"', r"can't name an experiment: it has the character '\x01'"),
+        (f"experiment: '{{study}}{'x' * 151}'", "it has 251 characters, 250 are allowed"),
+        ("experiment: '{study:>500}'", "names {study:>500}; only {study} can be"),
+        ("experiment: '{study'", "expected '}' before end of string"),
+        (
+            "tags: !!python/object/apply:os.getcwd []",
+            "could not determine a constructor for the tag",
+        ),
+    ],
+)
+def test_what_mlflow_refuses_is_refused_at_the_start_in_one_line(read, text, message):
+    with pytest.raises(TrackingError) as caught:
+        read(text)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_words_of_any_script_are_taken_as_they_are(read):
+    found = read("tags: {병동: '3 병동 (서울)', cost-centre: 4711}\nexperiment: 흉부/{study}")
+    assert found.tags == {"병동": "3 병동 (서울)", "cost-centre": "4711"}
+    assert found.experiment_name("폐렴") == "흉부/폐렴"
+    assert found.model_name("폐렴", "우리 모델") == "pneumoray-폐렴-우리 모델"
