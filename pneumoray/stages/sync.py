@@ -23,6 +23,7 @@ class Synced:
     num_waiting: int = 0  # records
     missing: tuple[str, ...] = ()  # what, and why
     is_in_use: bool = False  # whoever trains it sends it
+    moved: str = ""  # what was brought up to date in a workspace that was moved
 
 
 def sync(
@@ -62,6 +63,7 @@ def _sync(folder: StudyFolder, mlflow: Path | None, root: Path) -> Synced:
             if not journal.latest(folder.journal, "study", "study"):
                 return Synced(name, where)
             tracking.check(settings)
+            moved = tracking.bring_here(settings)
             families = {record["family"] for record in begun.values()}
             families |= {"ensemble"} if votes else set()
             tracking.check_writing(settings, name, families)
@@ -76,4 +78,5 @@ def _sync(folder: StudyFolder, mlflow: Path | None, root: Path) -> Synced:
         num_records=sent.num_lines,
         num_waiting=sent.num_waiting,
         missing=(*sent.refused, *sent.gone),
+        moved=moved,
     )
