@@ -96,7 +96,7 @@ def placed(record: dict[str, Any], base: Path) -> dict[str, Any]:
     """The record with its paths made absolute, in the workspace that lies at `base` now."""
     here = {key: _place(value, base) for key, value in record.items() if key in _PATHS and value}
     if isinstance(pack := record.get("pack"), dict):  # of a study: all about its Pack
-        here["pack"] = pack | {"path": _place(pack["path"], base)}
+        here["pack"] = pack | {k: _place(v, base) for k, v in pack.items() if k == "path"}
     if files := record.get("files"):
         here["files"] = {name: _place(path, base) for name, path in files.items()}
     return record | here

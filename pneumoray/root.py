@@ -16,7 +16,9 @@ from pneumoray.errors import WorkspaceError
 FORMAT = 1
 FILE = "workspace.json"
 # What a version that wrote absolute paths left: its tail is the same wherever the workspace lies.
-_TAIL = re.compile(r".*/(studies/[^/]+/.+|packs/[^/]+)")
+_TAIL = re.compile(
+    r".*/(studies/[^/]+/(?:(?:trials|models|ensembles|comparisons)/.+|leaderboard\.\w+)|packs/[^/]+)"
+)
 
 
 def check(root: Path) -> None:

@@ -30,9 +30,10 @@ def recorded(folder: StudyFolder, settings: tracking.Settings, on_event: OnEvent
 
 
 def bring_here(settings: tracking.Settings, on_event: OnEvent) -> None:
-    """In a workspace that was moved, have MLflow's database say so, in a note as well."""
-    if text := tracking.bring_here(settings):
-        on_event({"type": "note", "text": text})
+    """In a workspace that was moved, have MLflow's database say so; tell that, and what MLflow can't."""
+    for text in (tracking.bring_here(settings), tracking.warning(settings)):
+        if text:
+            on_event({"type": "note", "text": text})
 
 
 def mark(folder: StudyFolder, settings: tracking.Settings, all_sent: bool) -> None:

@@ -16,7 +16,7 @@ signature.py     what MLflow is told of a model's inputs and outputs
 registered.py    a version of a registered model -> its Bundle's folder
 """
 
-from pneumoray.tracking.locations import bring_here
+from pneumoray.tracking.locations import bring_here, warning
 from pneumoray.tracking.pages import serve
 from pneumoray.tracking.permission import check_writing
 from pneumoray.tracking.replayer import Replayer, download, replay, run_ids
@@ -34,4 +34,5 @@ __all__ = [
     "replay",
     "run_ids",
     "serve",
+    "warning",
 ]

@@ -80,6 +80,16 @@ def bring_here(settings: Settings) -> str:
     return f"moved: MLflow's database says from now on that its files lie in {artifacts}"
 
 
+def warning(settings: Settings) -> str:
+    """What MLflow can't do with files where the settings put them; '' of nearly every place."""
+    if "://" in settings.artifacts or unquote(settings.artifacts) == settings.artifacts:
+        return ""
+    return (
+        f"MLflow reads '%' and two digits in {settings.artifacts} as another character when it loads a "
+        "model: give its load_model a dst_path, or name a workspace without them"
+    )
+
+
 def as_uri(location: str) -> str:
     """A folder's path as a URI; of a bucket, that is one already."""
     return location if "://" in location else Path(location).as_uri()
