@@ -19,6 +19,7 @@ _HIDDEN = "***"
 _USER = re.compile(r"(?<=://)(?!/)\S*@")  # a password may hold a '/' or '@', though it should not
 _USER_IN_TEXT = re.compile(r"(?<=://)[^\s/?#'\"<>|]*@")
 _PASSWORD = re.compile(r"://[^\s/:@]*:[^\s/@]+@")
+_LOGIN = re.compile(r"\b(Basic|Bearer) (?=\S*[A-Z0-9=])[\w+/=.~-]{8,}")
 _QUERY = re.compile(r"(?i)\b(\w*(?:password|passwd|pwd|token|secret))=[^&;\s'\"]+")
 
 
@@ -41,7 +42,7 @@ def redacted(text: str, *uris: str) -> str:
         if len(secret) >= _SHORTEST:
             for form in (secret, urllib.parse.quote(secret, safe="")):
                 text = text.replace(form, _HIDDEN)
-    return _without_query(_USER_IN_TEXT.sub("", text))
+    return _LOGIN.sub(rf"\1 {_HIDDEN}", _without_query(_USER_IN_TEXT.sub("", text)))
 
 
 def _passwords(uri: str) -> set[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pneumoray import artifact, root, tracking
 from pneumoray.errors import some_of
+from pneumoray.redaction import shown
 from pneumoray.stages.prepare import OnEvent
 from pneumoray.study_folder import StudyFolder
 
@@ -62,7 +63,7 @@ def _whole(folder: StudyFolder, settings: tracking.Settings) -> dict[str, Any]:
     database = settings.database
     place = root.written(database, root.of(folder.journal)) if database else settings.tracking_uri
     return {
-        "tracking": artifact.digest(place),  # no password in a readable file
+        "tracking": artifact.digest(shown(place)),  # no password, not even its digest
         "database": database.stat().st_ino if database and database.is_file() else 0,
         "journal_bytes": folder.journal.stat().st_size if folder.journal.exists() else 0,
     }

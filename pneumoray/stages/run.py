@@ -13,6 +13,7 @@ from pneumoray.checkpoint import EpochRecord
 from pneumoray.comparing import naming
 from pneumoray.config import Config
 from pneumoray.distributed.resources import Resources
+from pneumoray.redaction import redacted
 from pneumoray.stages import trial_report
 from pneumoray.stages.prepare import OnEvent, Prepared
 from pneumoray.study import Race, Study
@@ -178,6 +179,8 @@ class Run:
 
         def handle(event: dict[str, Any]) -> None:
             trial = by_id[event["trial"]]
+            if "reason" in event:  # what a library said, on its way to people, journal and MLflow
+                event = event | {"reason": redacted(event["reason"])}
             if event["type"] == "start":
                 self._begin(trial, event["stage"])
             elif event["type"] == "epoch":

@@ -8,6 +8,7 @@ from pneumoray import journal, tracking
 from pneumoray.errors import PneumorayError, WorkspaceError
 from pneumoray.redaction import shown
 from pneumoray.stages import recording
+from pneumoray.stages.prepare import OnEvent
 from pneumoray.study_folder import StudyFolder
 from pneumoray.workspace import open_workspace
 
@@ -31,6 +32,7 @@ def sync(
     *,
     workspace: Path | str | None = None,
     mlflow: Path | str | None = None,
+    on_event: OnEvent = lambda event: None,
 ) -> Iterator[Synced]:
     """Send all of a study, or of each study of the workspace, to MLflow, one after the other.
 
@@ -47,12 +49,13 @@ def sync(
                 f"study {name} is in use by another process, which sends it itself: sync it when that "
                 "has ended"
             )
-        yield _sync(folder, None if mlflow is None else Path(mlflow), place.root)
+        path = None if mlflow is None else Path(mlflow)
+        settings = tracking.find_settings(path, place.root, name == "demo")
+        yield _sync(folder, settings, on_event)
 
 
-def _sync(folder: StudyFolder, mlflow: Path | None, root: Path) -> Synced:
+def _sync(folder: StudyFolder, settings: tracking.Settings, on_event: OnEvent) -> Synced:
     name = folder.name
-    settings = tracking.find_settings(mlflow, root, name == "demo")
     where = shown(settings.tracking_uri)
     if folder.is_locked():
         return Synced(name, where, is_in_use=True)
@@ -67,7 +70,11 @@ def _sync(folder: StudyFolder, mlflow: Path | None, root: Path) -> Synced:
             families = {record["family"] for record in begun.values()}
             families |= {"ensemble"} if votes else set()
             tracking.check_writing(settings, name, families)
-            sent = tracking.replay(folder.journal, settings, whole=True)
+
+            def say(done: int, total: int) -> None:
+                on_event({"type": "send", "study": name, "done": done, "total": total})
+
+            sent = tracking.replay(folder.journal, settings, whole=True, on_sent=say)
             recording.mark(folder, settings, all_sent=not sent.num_waiting)
     except PneumorayError as error:
         return Synced(name, where, missing=(str(error),))

@@ -5,7 +5,9 @@ locations.py     where the database says that files lie, and where they lie now
 server.py        is the server there, and new enough; permission.py: may this user write there
 pages.py         MLflow's pages on this machine; view.py: how they show a study's runs first
 replayer.py      one thread that sends the journal's lines, and never makes training wait
-records.py       one record -> what it says of the runs
+lines.py         the journal's lines, as they are sent; loading.py: MLflow, imported late and quiet
+records.py       one record -> what it says of the runs; metrics.py: its numbers
+refusals.py      what MLflow refuses of a record, while the rest is sent; lengths.py: what it takes
 experiment.py    the study's experiment; client.py: MLflow without its global state
 runs.py          parent run, trial runs, vote runs: found, or created
 datasets.py      the splits of a Pack, as inputs of a run

@@ -11,19 +11,18 @@ from pneumoray.tracking.locations import here
 from pneumoray.tracking.settings import Settings
 
 
-class _Beside(MlflowClient):
-    """Writes files where those of the database lie as seen from here, whatever its locations say.
+class Client(MlflowClient):
+    """Of a database: writes files where they lie as seen from here, whatever the database says.
 
-    So two machines that have the workspace at different places can write at the same time.
+    So two machines that have a workspace at different places can write at the same time.
     """
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings.tracking_uri, registry_uri=settings.tracking_uri)
         self._settings = settings
 
-    def log_artifact(
-        self, run_id: str, local_path: str, artifact_path: str | None = None
-    ) -> None:  # of text and JSON as well
+    def log_artifact(self, run_id: str, local_path: str, artifact_path: str | None = None) -> None:
+        """As MLflow's, which logs texts and JSON through it as well, and remembers a run's place."""
         location = self.get_run(run_id).info.artifact_uri
         self._store_of(location).log_artifact(str(local_path), artifact_path)
 
@@ -40,7 +39,7 @@ class _Beside(MlflowClient):
 def connect(settings: Settings) -> MlflowClient:
     """A client of its own: MLflow's global tracking URI, and its variable, are left alone."""
     if settings.is_database:
-        return _Beside(settings)
+        return Client(settings)
     return MlflowClient(settings.tracking_uri, registry_uri=settings.tracking_uri)
 
 

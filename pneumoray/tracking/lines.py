@@ -62,7 +62,7 @@ class Lines:
             case "study_end":
                 self._open.pop("", None)
             case "trial":
-                self._folders[record["trial"]] = record["folder"]
+                self._folders[record["trial"]] = record.get("folder", "")
                 self.runs.setdefault(record["trial"], self._num_read)
                 self._open[record["trial"]] = record
             case "ensemble":

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pneumoray.errors import PneumorayError, TrackingError
-from pneumoray.redaction import redacted
-from pneumoray.tracking.server import check
+from pneumoray.redaction import redacted, shown
+from pneumoray.tracking.server import ELSE, check
 from pneumoray.tracking.settings import Settings
 
 _BUSY = (  # the same request may well be taken a moment later
@@ -74,8 +74,26 @@ def is_of_content(error: Exception) -> bool:
     return getattr(error, "error_code", "") in _CONTENT
 
 
+@contextmanager
+def in_one_line(settings: Settings) -> Iterator[None]:
+    """What MLflow raises within becomes a TrackingError."""
+    try:
+        yield
+    except PneumorayError:
+        raise
+    except Exception as error:
+        raise TrackingError(
+            f"MLflow at {shown(settings.tracking_uri)} can't be used now ({one_line(error, settings)}); "
+            f"try again, or {ELSE}"
+        ) from None
+
+
 def one_line(error: Exception, settings: Settings) -> str:
-    """The error's kind, the beginning and the end of what it says: the cause comes last. No secrets."""
-    text = " ".join(f"{type(error).__name__}: {error}".split())
+    """The beginning and the end of what the error says: the cause comes last. No secrets.
+
+    The kind of what is not MLflow's own stands before it.
+    """
+    kind = "" if hasattr(error, "error_code") else f"{type(error).__name__}: "
+    text = " ".join(f"{kind}{error}".split()).removesuffix(".")
     text = redacted(text, settings.tracking_uri)
     return text if len(text) <= _LONGEST else f"{text[:120]} ... {text[-170:]}"

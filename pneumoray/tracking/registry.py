@@ -98,6 +98,13 @@ def register(client: MlflowClient, entry: Entry) -> ModelVersion:
     return version
 
 
+def tag(client: MlflowClient, version: ModelVersion, key: str, value: str) -> None:
+    """Put a tag on the version, and on the model of the run that it was made from."""
+    client.set_model_version_tag(version.name, version.version, key, value)
+    if version.model_id:
+        client.set_logged_model_tags(version.model_id, {key: value})
+
+
 def _has_run(client: MlflowClient, version: ModelVersion) -> bool:
     """Whether the run that made this version is still there."""
     try:

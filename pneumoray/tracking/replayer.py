@@ -1,22 +1,20 @@
 """One thread that sends a journal to MLflow, and never makes training wait for it."""
 
 import contextlib
-import importlib
 import itertools
 import logging
 import threading
-import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pneumoray import journal
-from pneumoray.errors import PneumorayError, TrackingError
-from pneumoray.redaction import shown
 from pneumoray.tracking.lines import Lines, Record
-from pneumoray.tracking.refusals import one_line
-from pneumoray.tracking.server import ELSE, check
-from pneumoray.tracking.settings import Settings, prepare_environment
+from pneumoray.tracking.loading import with_mlflow
+from pneumoray.tracking.refusals import in_one_line, one_line
+from pneumoray.tracking.server import check
+from pneumoray.tracking.settings import Settings
 
 if TYPE_CHECKING:
     from pneumoray.tracking.records import Writer
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
 POLL_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
 _EPOCHS_AT_ONCE = 100
+OnSent = Callable[[int, int], None]
 _log = logging.getLogger(__name__)
 
 
@@ -38,9 +37,15 @@ class Replayer:
     waits; `gone` is what can never be sent, as its file is not here any more.
     """
 
-    def __init__(self, path: Path, settings: Settings, whole: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        settings: Settings,
+        whole: bool = False,
+        on_sent: OnSent = lambda done, total: None,
+    ) -> None:
         """`whole`: send everything again, whatever an earlier Replayer has sent."""
-        self.path, self.settings, self.whole = path, settings, whole
+        self.path, self.settings, self.whole, self.on_sent = path, settings, whole, on_sent
         self.error = ""
         self._start_over()
         self._closing = threading.Event()
@@ -99,6 +104,7 @@ class Replayer:
         self.flush()
         if self._waiting:
             self._start_over()
+            self.on_sent = lambda done, total: None  # once is enough
             self.flush()
         if self._writer is not None:
             for record in self._lines.left_open():
@@ -166,6 +172,7 @@ class Replayer:
             self._note(self.gone, gone, pending[0][1])
             for _ in range(max(1, len(epochs))):
                 self._num_done = pending.popleft()[0]
+            self.on_sent(self._num_done, self._num_done + len(pending))
 
     def _next_epochs(self, most: int) -> list[Record]:
         """The epoch records that come next, up to `most`; empty when another record is next."""
@@ -178,7 +185,7 @@ class Replayer:
             note = f"{_named(record)}: {reason}"
             if note not in notes:
                 notes.append(note)
-                _log.warning("not in MLflow: %s", note)
+                _log.info("not in MLflow: %s", note)
 
 
 @dataclass(frozen=True)
@@ -191,22 +198,20 @@ class Sent:
     gone: tuple[str, ...]
 
 
-def replay(path: Path, settings: Settings, whole: bool = False) -> Sent:
+def replay(
+    path: Path,
+    settings: Settings,
+    whole: bool = False,
+    on_sent: OnSent = lambda done, total: None,
+) -> Sent:
     """Send the journal at `path` now; `whole`: of a study at rest, all of it again, and its open ends.
 
-    Raises TrackingError where the server is away.
+    `on_sent` gets how many lines were, of how many. Raises TrackingError where the server is away.
     """
     with_mlflow("records")
-    replayer = Replayer(path, settings, whole)
-    try:
+    replayer = Replayer(path, settings, whole, on_sent)
+    with in_one_line(settings):
         replayer.finish() if whole else replayer.flush()
-    except PneumorayError:
-        raise
-    except Exception as error:
-        raise TrackingError(
-            f"MLflow at {shown(settings.tracking_uri)} stopped answering "
-            f"({one_line(error, settings)}); try again, or {ELSE}"
-        ) from None
     return Sent(
         replayer.num_lines(),
         replayer.num_unsent(),
@@ -230,18 +235,8 @@ def run_ids(settings: Settings, study: str, path: Path) -> dict[str, str]:
 def download(settings: Settings, uri: str, folder: Path) -> Path:
     """The bundle of registered model `uri`, fetched into `folder`; see registered.py."""
     check(settings, to_write=False)
-    return with_mlflow("registered").download(settings, uri, folder)
-
-
-def with_mlflow(name: str) -> Any:
-    """The module `name` of this package, with MLflow imported, and kept quiet."""
-    prepare_environment()
-    # what MLflow's own modules warn of is nothing that a user of pneumoray can mend
-    warnings.filterwarnings("ignore", module=r"(mlflow|sqlalchemy|alembic)\b")
-    module = importlib.import_module(f"pneumoray.tracking.{name}")
-    for logger in ("mlflow", "alembic", "urllib3.connectionpool"):  # MLflow's import sets them
-        logging.getLogger(logger).setLevel(logging.ERROR)
-    return module
+    with in_one_line(settings):
+        return with_mlflow("registered").download(settings, uri, folder)
 
 
 def _named(record: Record) -> str:

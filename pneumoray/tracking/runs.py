@@ -188,6 +188,8 @@ class Runs:
                 if error.error_code != "PERMISSION_DENIED":
                     raise
                 return None  # who may edit may not always restore
+            if id == _PARENT:  # what it remembers was true before
+                self.client.set_tag(run_id, SENT, 0)
         return run_id
 
     def _create(self, name: str, time: int, tags: Mapping[str, str]) -> str:

@@ -135,8 +135,12 @@ def _check_readable(path: Path) -> None:
 def _check_sqlite(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not os.access(path if path.exists() else path.parent, os.W_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        for needed in (
+            path.parent,
+            *([path] if path.exists() else []),
+        ):  # SQLite puts files beside it
+            if not os.access(needed, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(needed))
         if path.exists():
             with closing(sqlite3.connect(path, timeout=TIMEOUT_SECONDS)) as connection:
                 connection.execute("PRAGMA schema_version").fetchone()
@@ -147,5 +151,6 @@ def _check_sqlite(path: Path) -> None:
             return  # somebody else writes now, so it can be written
         reason = getattr(error, "strerror", None) or error
         raise TrackingError(
-            f"MLflow's database {path} can't be used ({reason}); move it away, or {ELSE}"
+            f"MLflow's database {path} can't be used ({reason}): let this user write to it and its "
+            f"folder, or {ELSE}"
         ) from None

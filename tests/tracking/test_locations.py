@@ -160,9 +160,9 @@ def test_another_machine_ends_the_runs_that_a_fresh_start_replaces(
 
 @pytest.fixture
 def client_of():
-    from pneumoray.tracking import replayer
+    from pneumoray.tracking import loading
 
-    return replayer.with_mlflow("client").connect
+    return loading.with_mlflow("client").connect
 
 
 def test_the_one_kind_of_path_that_mlflow_reads_wrongly_is_told(tmp_path, settings_of):

@@ -1,5 +1,7 @@
 """pneumoray sync"""
 
+import sys
+
 import click
 
 from pneumoray.terminal.options import mlflow_option, workspace_option
@@ -10,9 +12,13 @@ from pneumoray.terminal.options import mlflow_option, workspace_option
 @workspace_option
 @mlflow_option
 def sync(study, workspace, mlflow):
-    """Send to MLflow what it has not got, and say what is missing; exit code 1 if something is."""
+    """Send to MLflow what it has not got, and say what is missing there."""
     from pneumoray.stages.sync import sync as run
+    from pneumoray.terminal.progress import Progress
     from pneumoray.terminal.screens.sync import show_synced
 
-    found = [show_synced(one) for one in run(study, workspace=workspace, mlflow=mlflow)]
-    click.get_current_context().exit(0 if all(found) else 1)
+    with Progress() as progress:
+        synced = run(study, workspace=workspace, mlflow=mlflow, on_event=progress)
+        found = [show_synced(one) for one in progress.between(synced)]
+    if not all(found):
+        sys.exit(1)
