@@ -18,6 +18,7 @@ from pneumoray.grid import configurations
 from pneumoray.study import Study
 from pneumoray.study_file import parse
 
+Record = dict[str, Any]
 _OF_THE_GRID = {"backbones", "arms", "grid", "comparisons", "seeds"}
 
 
@@ -124,16 +125,13 @@ class StudyFolder:
 
     def rows(self, run_ids: dict[str, str] | None = None) -> list[TrialRow]:
         """Every trial of the study, best validation AUROC first, those not begun at the end."""
-        begun = journal.latest(self.journal, "trial", "trial")
-        ends = journal.latest(self.journal, "end", "trial")
+        begun, ends = self.attempts()
         is_idle = not self.is_locked()
         rows = []
         study = self.study()
         for config in configurations(study) if study else []:
             trial_id = config.trial_id
             start, end = begun.get(trial_id), ends.get(trial_id, {})
-            if start and end and end["time"] < start["time"]:  # it was taken up again since
-                end = {}
             if start and not end and is_idle:  # nobody was left to write down its end
                 end = {"status": "KILLED", "outcome": "interrupted"}
             rows.append(
@@ -149,6 +147,18 @@ class StudyFolder:
                 )
             )
         return sorted(rows, key=_by_score)
+
+    def attempts(self) -> tuple[dict[str, Record], dict[str, Record]]:
+        """{trial: newest record} of those begun, and of those that have ended since."""
+        begun: dict[str, Record] = {}
+        ends: dict[str, Record] = {}
+        for record in journal.read(self.journal):
+            if record["type"] == "trial":  # taken up again, whatever its end was
+                begun[record["trial"]] = record
+                ends.pop(record["trial"], None)
+            elif record["type"] == "end":
+                ends[record["trial"]] = record
+        return begun, ends
 
     def study(self) -> Study | None:
         """The study as it was last run here; None before the first run."""

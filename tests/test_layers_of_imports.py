@@ -18,6 +18,7 @@ LAYERS: list[set[str]] = [
     {"redaction"},
     {"errors", "words"},
     {"artifact", "ray_job"},
+    {"root"},
     {"data", "models"},
     {"settings"},
     {"config"},

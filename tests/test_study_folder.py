@@ -1,5 +1,6 @@
 """A study's folder refuses another study under its name, has one user at a time, and ranks trials."""
 
+import json
 import os
 from dataclasses import asdict
 from functools import partial
@@ -177,6 +178,26 @@ def test_nothing_runs_where_no_process_holds_the_study(ranked):
     rows = {row.trial: row for row in ranked.folder.rows()}
     left = rows[ranked.ids["running"]]
     assert (left.status, left.outcome) == ("KILLED", "interrupted")
+
+
+def test_a_clock_that_is_set_back_ends_nothing_anew(ranked):
+    """As a version wrote it whose journal had the times of the clock: the order decides."""
+    lines = ranked.folder.journal.read_text().splitlines()
+    records = [json.loads(line) for line in lines]
+    times = range(len(records), 0, -1)
+    ranked.folder.journal.write_text(
+        "".join(json.dumps(r | {"time": t}) + "\n" for r, t in zip(records, times, strict=True))
+    )
+    rows = {row.trial: row for row in ranked.folder.rows()}
+    found = {name: rows[id].outcome for name, id in ranked.ids.items()}
+    assert found == {
+        "done": "trained",
+        "failed": "failed",
+        "running": "interrupted",
+        "again": "interrupted",
+        "undefined": "interrupted",
+        "waiting": "",
+    }
 
 
 def test_a_study_without_trials_has_no_rows(place):

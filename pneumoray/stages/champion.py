@@ -39,7 +39,7 @@ def register(study: Study, folder: StudyFolder, journal: Journal, promote: bool)
             origin=origin,
             family=candidate.family,
             trial=candidate.trial,
-            bundle=str(target),
+            bundle=target,
             val_auroc=candidate.rank[0],
             val_digest=val_digest(candidate.val),
             promote=promote,

@@ -43,7 +43,7 @@ class Run:
         self._names, self._compared = naming.names(configs), naming.compared(study)
         self._best: dict[str, EpochRecord] = {}
         self._open: set[str] = set()  # begun in this attempt, not ended
-        self._ended = journal.latest(folder.journal, "end", "trial")
+        _, self._ended = folder.attempts()
         # what diverged would diverge again; what failed otherwise is tried once more
         self.failed = {id: end["reason"] for id, end in self._ended.items() if end.get("diverged")}
         for trial in self.trials:  # what was trained when the driver died and no one wrote it down
@@ -207,8 +207,8 @@ class Run:
             backbone=trial.config.backbone,
             config=trial.config.model_dump(),
             code=own_code.find([trial.config.backbone]).digest,
-            folder=str(trial.folder),
-            pack=str(trial.pack),
+            folder=trial.folder,
+            pack=trial.pack,
             device=trial.device,
             pack_hash=self.packs[trial.pack].hash,
             **self._compared[trial.id],

@@ -55,6 +55,7 @@ def train_all(
     configs = configurations(study)
     settings = tracking.find_settings(_path(mlflow), place.root, study.name == "demo")
     tracking.check(settings)
+    recording.bring_here(settings, on_event)
     tracking.check_writing(settings, study.name, (config.family for config in configs))
     listed = prepare.list_images(study, _path(data), _path(images), place)
     prepare.check_patients(listed[0], no_patients)

@@ -52,6 +52,7 @@ def ensemble(
         None if mlflow is None else Path(mlflow), place.root, folder.name == "demo"
     )
     tracking.check(settings)
+    recording.bring_here(settings, on_event)
     tracking.check_writing(settings, folder.name, ["ensemble"])
     registered_name = functools.partial(settings.model_name, folder.name)
     members = voters(champion.candidates(folder), top, registered_name, families, any_family)
@@ -86,7 +87,7 @@ def ensemble(
                 record["began"] = began
                 artifact.write_json(target / RECORD, record)  # last: its presence means all of it
             if promote or name not in latest(folder.journal, "ensemble", "ensemble"):
-                journal.append("ensemble", **record, promote=promote)
+                journal.append("ensemble", **record | _places(target), promote=promote)
                 summary.note(folder, journal)
     return reports.Report(record["report"], target)
 
@@ -180,12 +181,16 @@ def _report(
         "name": f"pneumoray-{folder.name}-ensemble",
         "members": [member.trial for member in members],
         "report": report,
-        "bundle": str(target / "bundle"),
-        "files": {path.name: str(path) for path in sorted(target.iterdir()) if path.is_file()},
         "val_auroc": val_auroc,
         "val_digest": champion.val_digest(val),
         "openings": openings,
     }
+
+
+def _places(target: Path) -> dict[str, Any]:
+    """Where the bundle and the files of a report lie."""
+    files = [path for path in sorted(target.iterdir()) if path.is_file() and path.name != RECORD]
+    return {"bundle": target / "bundle", "files": {path.name: path for path in files}}
 
 
 def _scores(name: str, test: Predictions, point: OperatingPoint) -> dict[str, Any]:

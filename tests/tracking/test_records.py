@@ -121,7 +121,7 @@ def test_system_metrics_come_under_mlflows_names_unless_the_settings_say_no(
     other = {"tracking_uri": f"sqlite:///{tmp_path}/other.db", "system_metrics": False}
     without = settings.model_copy(update=other)
     tracking.replay(journal.path, without)
-    (run_id,) = tracking.run_ids(without, "demo").values()
+    (run_id,) = tracking.run_ids(without, "demo", journal.path).values()
     from mlflow import MlflowClient
 
     metrics = MlflowClient(without.tracking_uri).get_run(run_id).data.metrics
