@@ -54,6 +54,7 @@ def train_all(
     study = prepare.leave_out_missing(study, on_event)
     configs = configurations(study)
     settings = tracking.find_settings(_path(mlflow), place.root, study.name == "demo")
+    champion.check_names(place, study.name, {config.family for config in configs}, settings)
     tracking.check(settings)
     listed = prepare.list_images(study, _path(data), _path(images), place)
     prepare.check_patients(listed[0], no_patients)
