@@ -21,12 +21,12 @@ __all__ = [  # dir() shows these
 __version__ = "0.1.0"
 
 _WHERE = {
-    "train_all": ("pneumoray.stages.train", "train_all"),
-    "compare": ("pneumoray.stages.compare", "compare"),
-    "ensemble": ("pneumoray.stages.vote", "ensemble"),
-    "leaderboard": ("pneumoray.stages.board", "leaderboard"),
-    "load_bundle": ("pneumoray.bundle", "load"),
-    "load_model": ("pneumoray.stages.models", "load_model"),
+    "train_all": (".stages.train", "train_all"),
+    "compare": (".stages.compare", "compare"),
+    "ensemble": (".stages.vote", "ensemble"),
+    "leaderboard": (".stages.board", "leaderboard"),
+    "load_bundle": (".bundle", "load"),
+    "load_model": (".stages.models", "load_model"),
 }
 
 
@@ -37,7 +37,7 @@ def __getattr__(name: str) -> Any:
     import importlib
 
     module, attribute = _WHERE[name]
-    return getattr(importlib.import_module(module), attribute)
+    return getattr(importlib.import_module(module, __name__), attribute)
 
 
 def __dir__() -> list[str]:

@@ -2,16 +2,17 @@
 
     BUNDLE/bundle.json         everything but the tensors, and the SHA-256 of each file of them
            NAME.safetensors    the weights of each member
+           code/               the modules of backbones named module:function, and what they import
 
-Opening one runs no code from the folder. This module and what it imports are shipped inside an
-MLflow model, so it needs neither an installed pneumoray nor Ray nor MLflow.
+Opening one runs no code but that, and only when it is allowed to. This module and what it imports
+are shipped inside an MLflow model, so it needs neither an installed pneumoray nor Ray nor MLflow.
 """
 
 import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,8 @@ from pneumoray import artifact, inputs
 from pneumoray.data import image as images_
 from pneumoray.errors import WeightsError, WorkspaceError
 from pneumoray.member import Member, device_of
+from pneumoray.models import own_code as owned
+from pneumoray.models import private
 from pneumoray.models.architecture import Architecture
 from pneumoray.predictions import PROB, apply_temperature
 
@@ -33,6 +36,7 @@ __all__ = ["Bundle", "Images", "Member", "Views", "describe", "load", "save"]
 
 FORMAT = 2
 DESCRIPTION = "bundle.json"
+CODE = "code"
 
 Images = Sequence[inputs.Input] | np.ndarray | bytes
 Views = dict[images_.ImageSettings, np.ndarray]  # (H, W, channels) uint8 of one image
@@ -43,6 +47,7 @@ class Bundle:
     """Members that vote with equal weight, then the temperature, then the threshold on classes[1].
 
     `models` are the members' networks in evaluation mode; a Bundle that only describes has none.
+    `code` are the files below code/ with their SHA-256, `requires` what they need installed.
     """
 
     members: tuple[Member, ...]
@@ -50,6 +55,8 @@ class Bundle:
     temperature: float = 1.0
     threshold: float | None = None  # None: the largest probability decides
     info: dict[str, Any] = field(default_factory=dict)
+    code: dict[str, str] = field(default_factory=dict)
+    requires: tuple[str, ...] = ()
     models: tuple[nn.Module, ...] = field(default=(), repr=False, compare=False)
 
     @property
@@ -131,11 +138,13 @@ def save(
 ) -> Bundle:
     """Write `bundle` to `folder`, whole or absent, and return its description with hashes.
 
-    `weights` are one safetensors file or state dict a member, in the members' order. A bundle that
-    is there is replaced; raises WorkspaceError for anything else there, and for a `folder` outside
-    of `root`, by default its parent.
+    `weights` are one safetensors file or state dict a member, in the members' order. The modules of
+    backbones named `module:function` come with it, as they are now. A bundle that is there is
+    replaced. Raises WorkspaceError for anything else there, and for a `folder` outside of `root`, by
+    default its parent; StudyError where the code of a backbone can't be found.
     """
     assert len(weights) == len(bundle.members) > 0, "one set of weights a member"
+    own = owned.find(member.backbone for member in bundle.members)
     members = []
     with artifact.whole_folder(folder, root=root or folder.parent, holds=DESCRIPTION) as draft:
         for i, (member, source) in enumerate(zip(bundle.members, weights, strict=True)):
@@ -150,7 +159,10 @@ def save(
                 )
             sha256 = artifact.sha256_file(file)
             members.append(replace(member, weights=file.name, sha256=sha256))
-        saved = replace(bundle, members=tuple(members), models=())
+        code = own.copy_to(draft / CODE)
+        saved = replace(
+            bundle, members=tuple(members), code=code, requires=own.requirements(), models=()
+        )
         description = {key: value for key, value in asdict(saved).items() if key != "models"}
         artifact.write_json(draft / DESCRIPTION, {"format": FORMAT} | description)
     return saved
@@ -159,21 +171,28 @@ def save(
 def load(folder: Path | str, *, device: str = "cpu", own_code: bool = False) -> Bundle:
     """Open the bundle in `folder`, ready to predict. Verifies every hash, and runs no code in it.
 
-    A member whose backbone is `module:function` needs that module imported, which runs it: allow
-    that with `own_code` where the bundle comes from someone trusted. Raises WorkspaceError when the
+    A member whose backbone is `module:function` runs the code in the bundle: allow that with
+    `own_code` where the bundle comes from someone trusted. That code has names of its own, so that
+    it is neither another's module of the same name nor in its way. Raises WorkspaceError when the
     folder is no bundle or is damaged, WeightsError when the weights don't fit.
     """
     folder = Path(folder)
     described = describe(folder)
+    for member in described.members:
+        if owned.is_own(member.backbone) and not own_code:
+            raise WeightsError(
+                f"bundle {folder} needs the code of backbone {member.backbone}: allow it with "
+                "--own-code (in Python own_code=True) if you trust who made it"
+            )
+    code = {
+        name: _verified(folder, f"{CODE}/{name}", sha256).read_bytes()
+        for name, sha256 in described.code.items()
+    }
+    names = private.install(code, folder / CODE) if code else {}
     models = []
     for member in described.members:
-        if ":" in member.backbone and not own_code:
-            raise WeightsError(
-                f"bundle {folder} needs the code of backbone {member.backbone}; "
-                "open it with own_code=True if you trust who made it"
-            )
-        state = _verified(folder, member)
-        models.append(member.build(state, len(described.classes)).to(device))
+        state = _tensors(folder, member)
+        models.append(member.build(state, len(described.classes), names).to(device))
     return replace(described, models=tuple(models))
 
 
@@ -190,7 +209,11 @@ def describe(folder: Path) -> Bundle:
         members = tuple(_member(member) for member in values.pop("members"))
         if not members or len(values["classes"]) < 2:
             raise ValueError(f"{len(members)} members and {len(values['classes'])} classes")
-        return Bundle(members, **values | {"classes": tuple(values["classes"])})
+        for path in map(PurePosixPath, values.get("code", {})):
+            if path.is_absolute() or ".." in path.parts:
+                raise ValueError(f"code {str(path)!r} lies outside")
+        lists = {key: tuple(values[key]) for key in ("classes", "requires") if key in values}
+        return Bundle(members, **values | lists)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise WorkspaceError(
             f"bundle {folder} can't be understood ({type(error).__name__}: {error}); "
@@ -208,19 +231,24 @@ def _member(values: dict[str, Any]) -> Member:
     return Member(**values | statistics | {"architecture": architecture})
 
 
-def _verified(folder: Path, member: Member) -> dict[str, Tensor]:
-    """The tensors of a member's file, whose bytes are those that were saved."""
-    file = folder / member.weights
+def _verified(folder: Path, name: str, sha256: str) -> Path:
+    """The file of that name, whose bytes are those that were saved."""
+    file = folder / name
     try:
-        sha256 = artifact.sha256_file(file)
+        found = artifact.sha256_file(file)
     except OSError as error:
         raise WorkspaceError(
-            f"bundle {folder} lacks {member.weights} ({error.strerror}); fetch it again"
+            f"bundle {folder} lacks {name} ({error.strerror}); fetch it again"
         ) from None
-    if sha256 != member.sha256:
+    if found != sha256:
         raise WorkspaceError(
             f"{file} is damaged (SHA-256 is not that in {DESCRIPTION}); fetch the bundle again"
         )
+    return file
+
+
+def _tensors(folder: Path, member: Member) -> dict[str, Tensor]:
+    file = _verified(folder, member.weights, member.sha256)
     try:
         return safetensors.torch.load_file(file)
     except safetensors.SafetensorError as error:

@@ -6,12 +6,20 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from pneumoray.redaction import redacted
+
 _MOST_CHARACTERS = 60  # of a value in a message
 _HASH = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{8,}\b")
 
 
 class PneumorayError(Exception):
-    """A mistake that the user can mend. The command line prints its message and exits with 1."""
+    """A mistake that the user can mend. The command line prints its message and exits with 1.
+
+    A message never holds a secret: what another library said may be a part of it.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(redacted(message))
 
 
 class DataError(PneumorayError):

@@ -1,7 +1,7 @@
 """Member: one network of a Bundle, and how it sees images."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from pneumoray.data.image import Fit, ImageSettings
 from pneumoray.errors import WeightsError
-from pneumoray.models import zoo
+from pneumoray.models import private, zoo
 from pneumoray.models.architecture import Architecture
 
 if TYPE_CHECKING:  # pydantic and YAML stay out of what is shipped
@@ -58,13 +58,16 @@ class Member:
             architecture.image_size, self.image_fit, architecture.color, self.crop_fraction
         )
 
-    def build(self, state: Mapping[str, Tensor], num_classes: int) -> nn.Module:
+    def build(
+        self, state: Mapping[str, Tensor], num_classes: int, names: Mapping[str, str]
+    ) -> nn.Module:
         """The member's network with the weights of `state`, in evaluation mode.
 
+        `names` are the private names of top-level modules, which a backbone `module:function` has.
         Leaves torch's random state alone. Raises WeightsError when the weights don't fit.
         """
         with torch.random.fork_rng(devices=[]):  # first weights are drawn, and overwritten
-            model = zoo.build(self.architecture, num_classes)
+            model = zoo.build(_renamed(self.architecture, names), num_classes)
         try:
             model.load_state_dict(state)
         except RuntimeError as error:
@@ -88,6 +91,12 @@ class Member:
             images = moved.float().div_(255).sub_(mean).div_(std)
             logits = model(images.contiguous(memory_format=torch.channels_last))
             return logits.double().softmax(dim=1).cpu().numpy()
+
+
+def _renamed(architecture: Architecture, names: Mapping[str, str]) -> Architecture:
+    module, colon, function = architecture.backbone.partition(":")
+    renamed = private.rename(module, names) if colon else module
+    return replace(architecture, backbone=renamed + colon + function)
 
 
 def device_of(model: nn.Module) -> torch.device:

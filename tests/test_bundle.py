@@ -2,6 +2,8 @@
 
 import io
 import json
+import shutil
+import sys
 from dataclasses import fields, replace
 
 import numpy as np
@@ -271,3 +273,65 @@ def test_code_of_an_own_backbone_runs_only_when_allowed(tmp_path):
     bundle.save(Bundle((_member(backbone=own),), CLASSES), [_state(_member(), 0)], tmp_path / "b")
     with pytest.raises(WeightsError, match="own_code=True"):
         bundle.load(tmp_path / "b")
+
+
+OWN = """
+from torch import nn
+
+def small(num_classes, in_chans):
+    return nn.Sequential(nn.Flatten(), nn.Linear(1024 * in_chans, num_classes), nn.{}())
+"""
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """(a bundle of the backbone nets_of_bundle:small, the file where that is)"""
+    file = tmp_path / "lab" / "nets_of_bundle.py"
+    file.parent.mkdir()
+    file.write_text(OWN.format("ReLU"))
+    monkeypatch.syspath_prepend(str(file.parent))
+    member = _member(backbone="nets_of_bundle:small")
+    saved = bundle.save(Bundle((member,), CLASSES), [_state(member, 0)], tmp_path / "own")
+    del sys.modules["nets_of_bundle"]
+    assert saved.code.keys() == {"nets_of_bundle.py"}
+    assert [one.partition("==")[0] for one in saved.requires] == ["torch"]
+    return tmp_path / "own", file
+
+
+def test_a_bundle_keeps_the_code_of_its_own_backbone(own, pixels):
+    """It is changed, and then gone, where it was: the bundle gives the same numbers."""
+    folder, file = own
+    expected = bundle.load(folder, own_code=True).predict_probs(pixels)
+    file.write_text(OWN.format("Tanh"))
+    np.testing.assert_array_equal(
+        bundle.load(folder, own_code=True).predict_probs(pixels), expected
+    )
+    file.unlink()
+    opened = bundle.load(folder, own_code=True)
+    shutil.rmtree(folder)
+    np.testing.assert_array_equal(opened.predict_probs(pixels), expected)
+    assert "nets_of_bundle" not in sys.modules
+
+
+def test_code_that_was_changed_or_lies_outside_is_refused(own):
+    folder, _ = own
+    inside = folder / "code" / "nets_of_bundle.py"
+    inside.write_text(inside.read_text() + "# more\n")
+    with pytest.raises(WorkspaceError, match=r"nets_of_bundle.py is damaged \(SHA-256"):
+        bundle.load(folder, own_code=True)
+    for name in ("../nets.py", "/nets.py"):
+        _damage(folder, code={name: "0"})
+        with pytest.raises(WorkspaceError, match=f"code '{name}' lies outside"):
+            bundle.load(folder, own_code=True)
+
+
+def test_a_bundle_without_its_code_takes_what_is_on_the_path(own, pixels):
+    """As bundles were before they kept it."""
+    folder, _ = own
+    expected = bundle.load(folder, own_code=True).predict_probs(pixels)
+    values = json.loads((folder / "bundle.json").read_text())
+    del values["code"], values["requires"]
+    (folder / "bundle.json").write_text(json.dumps(values))
+    found = bundle.load(folder, own_code=True).predict_probs(pixels)
+    del sys.modules["nets_of_bundle"]
+    np.testing.assert_array_equal(found, expected)

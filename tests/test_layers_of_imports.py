@@ -15,6 +15,7 @@ PACKAGE = Path(pneumoray.__file__).parent
 # From the bottom up. What stands in one set never imports another of it; a package (data, models, ...)
 # may import within itself, but for `stages`, whose modules are siblings of their own.
 LAYERS: list[set[str]] = [
+    {"redaction"},
     {"errors", "words"},
     {"artifact", "ray_job"},
     {"data", "models"},
@@ -23,7 +24,7 @@ LAYERS: list[set[str]] = [
     {"study"},
     {"grid"},
     {"study_file"},
-    {"predictions", "journal", "member", "inputs"},
+    {"predictions", "journal", "member", "inputs", "table_file"},
     {"checkpoint", "evaluation", "tracking"},
     {"discarding"},
     {"training", "bundle", "voting", "study_folder"},
@@ -51,6 +52,7 @@ LAYERS: list[set[str]] = [
         "stages.compare",
         "stages.overview",
         "stages.remove",
+        "stages.sync",
     },
     {"terminal"},
     {"__init__", "__main__"},

@@ -86,12 +86,12 @@ def test_nothing_trained_says_what_to_do():
     ],
 )
 def test_as_many_vote_as_were_asked_for(options, expected):
-    assert [chosen.trial for chosen in voters("x", FIELD, **options)] == expected
+    assert [
+        chosen.trial for chosen in voters(FIELD, registered_name="lung-{}".format, **options)
+    ] == expected
 
 
-ALONE = (
-    r"score one model alone with 'pneumoray evaluate DATA --model models:/pneumoray-x-vgg@champion'"
-)
+ALONE = r"score one model alone with 'pneumoray evaluate DATA --model models:/lung-vgg@champion'"
 REFUSED = {
     "more families than there are": (
         {"top": 5},
@@ -126,14 +126,14 @@ REFUSED = {
 @pytest.mark.parametrize(("options", "said"), REFUSED.values(), ids=REFUSED.keys())
 def test_a_vote_that_can_not_be_had_says_which_can(options, said):
     with pytest.raises(StudyError, match=said):
-        voters("x", FIELD, **options)
+        voters(FIELD, registered_name="lung-{}".format, **options)
 
 
 def test_where_no_other_trial_is_trained_any_family_is_not_offered_as_a_way():
     with pytest.raises(
         StudyError, match=r"--top 2, or train more \(--any-family finds no other trial\)"
     ):
-        voters("x", [FIELD[1], FIELD[2]], top=3)
+        voters([FIELD[1], FIELD[2]], 3, "lung-{}".format)
 
 
 def test_the_vote_is_the_mean_of_probabilities():

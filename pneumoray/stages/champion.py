@@ -10,6 +10,7 @@ from pneumoray.errors import StudyError
 from pneumoray.evaluation import calibration
 from pneumoray.journal import Journal, latest
 from pneumoray.predictions import Predictions
+from pneumoray.stages.prepare import check_code
 from pneumoray.study import Study
 from pneumoray.study_folder import StudyFolder
 from pneumoray.training.trial import ended
@@ -58,6 +59,7 @@ def register(study: Study, folder: StudyFolder, journal: Journal, promote: bool)
         name = f"pneumoray-{study.name}-{candidate.family}"
         if noted.get(name, {}).get("origin") == origin and not promote:
             continue
+        check_code(folder, [candidate.trial])
         save_single(folder, candidate, target, origin)
         journal.append(
             "model",

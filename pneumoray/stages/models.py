@@ -61,9 +61,9 @@ def load_model(
 
     `name` is a study of the workspace, which means its newest ensemble, else its champion with the
     best validation AUROC; or models:/NAME@champion or models:/NAME/VERSION; or a bundle's folder.
-    None is the last study. `device` auto is a GPU where there is one. `own_code` allows importing
-    the module of a backbone named module:function. Raises PneumorayError when there is no such
-    model, or it can't be opened.
+    None is the last study. `device` auto is a GPU where there is one. `own_code` allows running
+    the code that a model brings of a backbone named module:function. Raises PneumorayError when
+    there is no such model, or it can't be opened.
     """
     place = open_workspace(workspace, to_write=False)
     device = _device(device)

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pneumoray import ray_job
+from pneumoray import checkpoint, ray_job
 from pneumoray.config import Config
 from pneumoray.data import classes as ordering
 from pneumoray.data import split
@@ -21,7 +21,7 @@ from pneumoray.data.photographs import make_photographs
 from pneumoray.data.read import map_threads, read_facts
 from pneumoray.errors import DataError, StudyError
 from pneumoray.journal import latest
-from pneumoray.models import weights
+from pneumoray.models import own_code, weights
 from pneumoray.study import Study, optional_backbones, without_backbones
 from pneumoray.study_folder import StudyFolder
 from pneumoray.workspace import Workspace
@@ -157,6 +157,24 @@ def check_order(folder: StudyFolder, classes: Sequence[str]) -> None:
             f"study {folder.name} was trained with the positive class {classes[0]}, and now it is "
             f"{classes[1]}: go on with --positive {shlex.quote(classes[0])}, or start over with --fresh"
         )
+
+
+def check_code(folder: StudyFolder, trials: Iterable[str]) -> None:
+    """Refuse what is trained of a backbone in own code that has changed since its trial began.
+
+    A trial without an epoch may begin again, as when its code is mended that broke.
+    """
+    begun = latest(folder.journal, "trial", "trial")
+    for trial in trials:
+        record = begun.get(trial, {})
+        before = record.get("code")  # none of trials that began before it was written down
+        is_trained = before and checkpoint.read_state(folder.trial(trial)).epoch
+        if is_trained and own_code.find([record["backbone"]]).digest != before:
+            raise StudyError(
+                f"the code of backbone {record['backbone']}, or what it imports, has changed since "
+                f"trial {trial} began: put it back, name the study anew (--set name=...), or start "
+                "over with --fresh"
+            )
 
 
 def check_leaks(manifest: Manifest, allow_leaks: bool) -> bool:

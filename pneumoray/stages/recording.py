@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from pneumoray import artifact, tracking
+from pneumoray.errors import some_of
+from pneumoray.redaction import shown
 from pneumoray.stages.prepare import OnEvent
 from pneumoray.study_folder import StudyFolder
 
@@ -19,13 +21,22 @@ def recorded(folder: StudyFolder, settings: tracking.Settings, on_event: OnEvent
         yield
     finally:
         unsent = replayer.close()
-        for note in replayer.notes:
-            on_event({"type": "note", "text": note})
+        for text in replayer.gone:
+            on_event({"type": "note", "text": f"can never be sent to MLflow: {text}"})
         if unsent:
-            on_event({"type": "unsent", "records": unsent, "reason": replayer.error})
-        else:
-            ids = tracking.run_ids(settings, folder.name)
-            artifact.write_json(_marker(folder), _whole(folder, settings) | {"run_ids": ids})
+            reason = replayer.error or some_of(replayer.refused, 1)
+            about = {"study": folder.name, "records": unsent, "reason": reason}
+            on_event({"type": "unsent", **about})
+        mark(folder, settings, all_sent=not unsent)
+
+
+def mark(folder: StudyFolder, settings: tracking.Settings, all_sent: bool) -> None:
+    """Note beside the journal whether MLflow has all of it."""
+    if all_sent:
+        ids = tracking.run_ids(settings, folder.name)
+        artifact.write_json(_marker(folder), _whole(folder, settings) | {"run_ids": ids})
+    else:
+        _marker(folder).unlink(missing_ok=True)
 
 
 def all_sent(folder: StudyFolder, settings: tracking.Settings) -> bool:
@@ -44,7 +55,9 @@ def _whole(folder: StudyFolder, settings: tracking.Settings) -> dict[str, Any]:
     """What the marker says when all of the journal is in this very database or server."""
     database = Path(settings.tracking_uri.removeprefix("sqlite:///"))
     return {
-        "tracking": artifact.digest(settings.tracking_uri),  # no password in a readable file
+        "tracking": artifact.digest(
+            shown(settings.tracking_uri)
+        ),  # no password, not even its digest
         "database": database.stat().st_ino if database.is_file() else 0,
         "journal_bytes": folder.journal.stat().st_size if folder.journal.exists() else 0,
     }

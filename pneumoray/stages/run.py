@@ -13,6 +13,8 @@ from pneumoray.checkpoint import EpochRecord
 from pneumoray.comparing import naming
 from pneumoray.config import Config
 from pneumoray.distributed.resources import Resources
+from pneumoray.models import own_code
+from pneumoray.redaction import redacted
 from pneumoray.stages import trial_report
 from pneumoray.stages.prepare import OnEvent, Prepared
 from pneumoray.study import Race, Study
@@ -178,6 +180,8 @@ class Run:
 
         def handle(event: dict[str, Any]) -> None:
             trial = by_id[event["trial"]]
+            if "reason" in event:  # what a library said, on its way to people, journal and MLflow
+                event = event | {"reason": redacted(event["reason"])}
             if event["type"] == "start":
                 self._begin(trial, event["stage"])
             elif event["type"] == "epoch":
@@ -202,6 +206,7 @@ class Run:
             family=trial.config.family,
             backbone=trial.config.backbone,
             config=trial.config.model_dump(),
+            code=own_code.find([trial.config.backbone]).digest,
             folder=str(trial.folder),
             pack=str(trial.pack),
             device=trial.device,

@@ -56,12 +56,14 @@ def train_all(
     settings = tracking.find_settings(_path(mlflow), place.root, study.name == "demo")
     champion.check_names(place, study.name, {config.family for config in configs}, settings)
     tracking.check(settings)
+    tracking.check_writing(settings, study.name, (config.family for config in configs))
     listed = prepare.list_images(study, _path(data), _path(images), place)
     prepare.check_patients(listed[0], no_patients)
     prepare.check_outputs(configs, listed[0].classes)
     folder, remote = place.study(study.name), is_remote(address)
     if not fresh:
         prepare.check_order(folder, listed[0].classes)
+        prepare.check_code(folder, [config.trial_id for config in configs])
     new = [c for c in configs if fresh or checkpoint.newest(folder.trial(c.trial_id)) is None]
     workers = max((config.workers for config in new), default=0)
     if new and not remote:  # a cluster is asked when it is reached

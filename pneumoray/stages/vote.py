@@ -1,5 +1,6 @@
 """ensemble: champions by validation -> soft vote -> operating point -> the test split, opened once."""
 
+import functools
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
@@ -14,7 +15,7 @@ from pneumoray.journal import Journal, latest
 from pneumoray.predictions import Predictions
 from pneumoray.stages import champion, recording, summary
 from pneumoray.stages.opening import note_opening
-from pneumoray.stages.prepare import OnEvent
+from pneumoray.stages.prepare import OnEvent, check_code
 from pneumoray.study_folder import StudyFolder, TrialRow
 from pneumoray.training.trial import Trial
 from pneumoray.voting import Candidate, soft_vote, voters
@@ -51,7 +52,9 @@ def ensemble(
         None if mlflow is None else Path(mlflow), place.root, folder.name == "demo"
     )
     tracking.check(settings)
-    members = voters(folder.name, champion.candidates(folder), top, families, any_family)
+    tracking.check_writing(settings, folder.name, ["ensemble"])
+    registered_name = functools.partial(settings.model_name, folder.name)
+    members = voters(champion.candidates(folder), top, registered_name, families, any_family)
     request = _request(folder, members)
     name = f"ensemble-{artifact.digest(request)[:8]}"
     target = folder.path / "ensembles" / name
@@ -68,6 +71,7 @@ def ensemble(
             began = time.time()
             if not (target / RECORD).exists():
                 rows = _rows(folder, members)
+                check_code(folder, rows)
 
                 def note(pack: Path) -> int:
                     about = {"study": folder.name, "ensemble": name, "members": list(rows)}

@@ -20,6 +20,7 @@ from pneumoray.terminal.commands.pack import pack
 from pneumoray.terminal.commands.predict import predict
 from pneumoray.terminal.commands.remove import remove
 from pneumoray.terminal.commands.studies import studies
+from pneumoray.terminal.commands.sync import sync
 from pneumoray.terminal.commands.train_all import train_all
 from pneumoray.terminal.commands.ui import ui
 from pneumoray.terminal.encoding import make_streams_print_all
@@ -91,6 +92,7 @@ for command in (  # in the order of the work
     predict,
     evaluate,
     ui,
+    sync,
     list_studies,
     remove,
     studies,

@@ -7,8 +7,21 @@ from pathlib import Path
 
 import click
 
-FOLDER = click.Path(path_type=Path)
-FILE = click.Path(dir_okay=False, path_type=Path)
+from pneumoray import ray_job
+
+
+class _Given(click.Path):
+    """A path that means in a Ray job what it meant where the job was submitted, or is refused."""
+
+    def convert(self, value, param, ctx):
+        if wrong := ray_job.misplaced(value):
+            self.fail(wrong, param, ctx)
+        return super().convert(value, param, ctx)
+
+
+PATH = _Given(path_type=str)
+FOLDER = _Given(path_type=Path)
+FILE = _Given(dir_okay=False, path_type=Path)
 
 
 def options(*options: Callable) -> Callable:
@@ -26,7 +39,7 @@ def as_overrides(**fields: object) -> list[str]:
 
 workspace_option = click.option(
     "--workspace",
-    type=FOLDER,
+    type=click.Path(path_type=Path),  # a job's must be absolute in any case: open_workspace says so
     help="Where packs, studies and MLflow's database lie. "
     "[default: PNEUMORAY_WORKSPACE, else ./pneumoray-workspace]",
 )
@@ -73,7 +86,9 @@ model_options = options(
         help="Where the model runs; auto: on a GPU if this machine has one.",
     ),
     click.option(
-        "--own-code", is_flag=True, help="Import the module of a backbone named module:function."
+        "--own-code",
+        is_flag=True,
+        help="Run the code that the model brings of a backbone named module:function.",
     ),
 )
 ray_options = options(

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pneumoray.terminal.console import duration, err, score, speed
+from pneumoray.terminal.hints import Given, command
 
 Item = TypeVar("Item")
 
@@ -22,7 +23,9 @@ _HASH_WIDTH = 9  # of a trial's name, at its end
 class Progress:
     """Shows the events of a stage: a live table on a terminal, plain lines elsewhere."""
 
-    def __init__(self) -> None:
+    def __init__(self, given: Given | None = None) -> None:
+        """`given`: the options of this command that another on the same study needs as well."""
+        self.given = given or {}
         self.stage = ""
         self.slots = 1
         self.trials: dict[str, dict[str, Any]] = {}  # of this stage: backbone, epoch, until
@@ -68,7 +71,14 @@ class Progress:
     def _on_predict(self, event: dict[str, Any]) -> None:
         self._count("predicted", "predicting", event["done"], event["total"])
 
-    def _count(self, past: str, present: str, done: int, total: int) -> None:
+    def _on_send(self, event: dict[str, Any]) -> None:
+        done, total = event["done"], event["total"]
+        present = f"sending {event['study']} to MLflow"
+        self._count("worked through", present, done, total, "records")
+
+    def _count(
+        self, past: str, present: str, done: int, total: int, things: str = "images"
+    ) -> None:
         now = time.monotonic()
         if not self.counting:
             self._first = (now, done)
@@ -80,10 +90,10 @@ class Progress:
         self.counting = f"{present}: {done:,} of {total:,} · {left}"
         if done == total:
             self.counting = ""
-            self._say(f"{past} {done:,} of {total:,} images")
+            self._say(f"{past} {done:,} of {total:,} {things}")
         elif now - self._last_line > _COUNT_LINE_SECONDS and not self._is_live:
             self._last_line = now
-            self._say(f"{past} {done:,} of {total:,} images, {left}")
+            self._say(f"{past} {done:,} of {total:,} {things}, {left}")
 
     def _on_note(self, event: dict[str, Any]) -> None:
         self._say(event["text"])
@@ -94,8 +104,8 @@ class Progress:
 
     def _on_unsent(self, event: dict[str, Any]) -> None:
         self._say(
-            f"{event['records']} records wait in the journal for MLflow ({event['reason']}); the next "
-            "command on this study sends them"
+            f"{event['records']} records wait in the journal for MLflow ({event['reason']}); mend that, "
+            f"then send them: {command('sync', {'study': event['study']} | dict(self.given))}"
         )
 
     def _on_stage(self, event: dict[str, Any]) -> None:

@@ -1,10 +1,12 @@
 """tracking: the journal of a study -> MLflow, and its registry. Nothing else imports mlflow.
 
 settings.py      mlflow.yaml: where runs and models go
-server.py        is the server there, and new enough
+server.py        is the server there, and new enough; permission.py: may this user write there
 pages.py         MLflow's pages on this machine; view.py: how they show a study's runs first
 replayer.py      one thread that sends the journal's lines, and never makes training wait
-records.py       one record -> what it says of the runs
+lines.py         the journal's lines, as they are sent; loading.py: MLflow, imported late and quiet
+records.py       one record -> what it says of the runs; metrics.py: its numbers
+refusals.py      what MLflow refuses of a record, while the rest is sent; lengths.py: what it takes
 experiment.py    the study's experiment; client.py: MLflow without its global state
 runs.py          parent run, trial runs, vote runs: found, or created
 datasets.py      the splits of a Pack, as inputs of a run
@@ -16,6 +18,7 @@ registered.py    a version of a registered model -> its Bundle's folder
 """
 
 from pneumoray.tracking.pages import serve
+from pneumoray.tracking.permission import check_writing
 from pneumoray.tracking.replayer import Replayer, download, replay, run_ids
 from pneumoray.tracking.server import check
 from pneumoray.tracking.settings import Settings, find_settings
@@ -24,6 +27,7 @@ __all__ = [
     "Replayer",
     "Settings",
     "check",
+    "check_writing",
     "download",
     "find_settings",
     "replay",

@@ -5,7 +5,7 @@ from pathlib import Path
 from mlflow import MlflowClient
 from mlflow.entities import Experiment, ViewType
 
-from pneumoray.tracking import view
+from pneumoray.tracking import lengths, view
 from pneumoray.tracking.settings import Settings
 
 _KIND = "mlflow.experimentKind"  # what MLflow's pages show first: training runs, not traces
@@ -30,6 +30,7 @@ def find_or_create(client: MlflowClient, settings: Settings, study: str, search:
 
 def describe(client: MlflowClient, experiment_id: str, text: str) -> None:
     """Set what MLflow's list of experiments says of it."""
+    text = lengths.cut(text, lengths.EXPERIMENT_TAG)
     client.set_experiment_tag(experiment_id, "mlflow.note.content", text)
 
 

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from pneumoray.errors import TrackingError
+from pneumoray.redaction import shown
 from pneumoray.tracking import view
-from pneumoray.tracking.server import check, shown
+from pneumoray.tracking.server import check
 from pneumoray.tracking.settings import ENVIRONMENT_VARIABLE, Settings, prepare_environment
 
 START_SECONDS = 120.0
@@ -52,10 +53,13 @@ def serve(
                 f"port {port} on {host} can't be used ({error.strerror}); name another with --port"
             ) from None
     command = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port)]
-    command += ["--backend-store-uri", settings.tracking_uri, "--workers", "1"]
-    command += ["--artifacts-destination", settings.artifacts]
+    command += ["--workers", "1"]
     prepare_environment()
     environment = {key: value for key, value in os.environ.items() if key != ENVIRONMENT_VARIABLE}
+    environment |= {  # not as arguments, which everybody on the machine can read
+        "MLFLOW_BACKEND_STORE_URI": settings.tracking_uri,
+        "MLFLOW_ARTIFACTS_DESTINATION": settings.artifacts,
+    }
     default = signal.signal(signal.SIGTERM, _interrupt)
     with tempfile.TemporaryFile() as log:
         output = None if verbose else log

@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 from mlflow.entities import Metric
 
-from pneumoray.tracking import descriptions, experiment, registry, scores
+from pneumoray.tracking import descriptions, experiment, lengths, metrics, registry, scores
+from pneumoray.tracking.refusals import Gone
 from pneumoray.tracking.runs import ENSEMBLE, TRIAL, Runs
 from pneumoray.tracking.settings import Settings
 from pneumoray.tracking.view import SCORE
@@ -35,7 +36,15 @@ class Writer:
         self.runs = Runs(settings, journal_id, place, study["study"])
 
     def write(self, record: Record) -> None:
-        """Send one record that is no epoch. A type that is unknown is left alone."""
+        """Send one record that is no epoch. A type that is unknown is left alone.
+
+        What MLflow refuses of it, which `runs.refusals` then holds, does not keep its other parts
+        from being sent. Raises where the server is away.
+        """
+        with self.runs.refusals.step():
+            self._write(record)
+
+    def _write(self, record: Record) -> None:
         match record["type"]:
             case "study":
                 self._study(record)
@@ -52,35 +61,41 @@ class Writer:
             case "summary":
                 self._summary(record)
             case "comparison":
-                path, run_id = Path(record["page"]), self.runs.parent(_milliseconds(record))
+                path, run_id = Path(record["page"]), self.runs.parent(metrics.milliseconds(record))
                 self.runs.file(run_id, f"comparisons/{path.name}", path)
             case "study_end":
-                time = _milliseconds(record)
+                time = metrics.milliseconds(record)
                 self.runs.close(self.runs.parent(time), record["status"], time)
+            case "left_open":
+                run_id = self._run_of(record)
+                self.runs.close(run_id, record["status"], metrics.milliseconds(record))
+                self.runs.tag(run_id, {"outcome": "interrupted"})
 
     def write_epochs(self, records: Sequence[Record]) -> None:
-        """Send epoch records of any trials, one request a run."""
+        """Send epoch records of any trials, one request a run; else as `write`."""
         by_run: dict[str, list[Metric]] = {}
         for record in records:
-            values = record["record"] | _best(record.get("best") or {})
+            values = record["record"] | metrics.best(record.get("best") or {})
             if self.settings.system_metrics:
                 system = record.get("system") or {}
                 values |= {f"system/{name}": value for name, value in system.items()}
-            metrics = _metrics(values, record, step=record["epoch"])
-            by_run.setdefault(self._run_of(record), []).extend(metrics)
-        for run_id, metrics in by_run.items():
-            self.runs.metrics(run_id, metrics)
+            found = metrics.of(values, record, step=record["epoch"])
+            with self.runs.refusals.step():
+                by_run.setdefault(self._run_of(record), []).extend(found)
+        for run_id, of_run in by_run.items():
+            self.runs.metrics(run_id, of_run)
 
     def _study(self, record: Record) -> None:
         self.study = record
-        run_id = self.runs.parent(_milliseconds(record))
+        run_id = self.runs.parent(metrics.milliseconds(record))
         self.runs.open(run_id)
         self.runs.params(run_id, record["config"])
         self.runs.tag(run_id, self._tags() | {"kind": "study"})
         self.runs.datasets(run_id, record["pack"], "train", "val")
         if text := record["config"].get("description"):
-            experiment.describe(self.runs.client, self.runs.experiment_id, text)
-        self.runs.client.log_dict(run_id, record["config"], "study.json")
+            with self.runs.refusals.step():
+                experiment.describe(self.runs.client, self.runs.experiment_id, text)
+        self.runs.json(run_id, record["config"], "study.json")
         findings = pd.DataFrame(record.get("findings") or [])
         if "image_ids" in findings:
             findings["num_images"] = findings.pop("image_ids").map(len)
@@ -99,31 +114,39 @@ class Writer:
 
     def _end(self, record: Record) -> None:
         run_id = self._run_of(record)
+        self.runs.close(
+            run_id, record["status"], metrics.milliseconds(record)
+        )  # before what may fail
         best = record.get("best") or {}
-        self.runs.metrics(run_id, _metrics(_best(best), record, step=best.get("epoch", 0)))
+        self.runs.metrics(run_id, metrics.of(metrics.best(best), record, step=best.get("epoch", 0)))
         self.runs.params(run_id, {name: record[name] for name in _SIZES if record.get(name)})
         tags = {name: record.get(name) for name in ("outcome", "reason", "weights_source")}
         tags |= {"best_epoch": best.get("epoch"), "time_seconds": round(record["time_seconds"], 1)}
         self.runs.tag(run_id, tags | {_NOTE: descriptions.of_trial(record)})
-        self.runs.close(run_id, record["status"], _milliseconds(record))  # before what may fail
         if record.get("folder"):
             folder = Path(record["folder"])
             tables = sorted(folder.glob("epoch-*/val_predictions.csv"))[-1:]
             for path in (*(folder / name for name in _FILES), *tables):
-                self.runs.file(run_id, path.name, path)
+                if path.is_file():  # a run that was stopped writes none
+                    self.runs.file(run_id, path.name, path)
 
     def _model(self, record: Record) -> None:
-        registry.check_bundle(
-            Path(record["bundle"]), record.get("origin") or {"trial": record["trial"]}
-        )
+        origin = record.get("origin") or {"trial": record["trial"]}
+        try:
+            registry.check_bundle(Path(record["bundle"]), origin)
+        except Gone:
+            if record.get("superseded"):  # a later record has the bundle that is there now
+                return
+            raise
         tags = {"trial": record["trial"]}
         text = descriptions.of_champion(record, self.study["study"])
         self._register(record, self._run_of(record), record.get("family"), tags, text)
 
     def _ensemble(self, record: Record) -> None:
         report, members = record["report"], ",".join(record["members"])
-        time = _milliseconds(record)
+        time = metrics.milliseconds(record)
         run_id = self._vote_of(record)
+        self.runs.close(run_id, "FINISHED", time)  # before what may fail
         tags = {"kind": "ensemble", "stage": "ensemble", "family": "ensemble", "outcome": "tested"}
         tags |= {"members": members, "test_openings": str(record["openings"])}
         text = descriptions.of_vote(record, self.study["study"])
@@ -137,52 +160,54 @@ class Writer:
         self.runs.datasets(run_id, self.study["pack"], "val", "test")
         tested = scores.headline(report["vote"])
         values = {SCORE: record["val_auroc"]} | tested
-        self.runs.metrics(run_id, _metrics(values, record))
-        parent = self.runs.parent(time)
-        self.runs.metrics(parent, _metrics(tested, record))
-        self.runs.close(run_id, "FINISHED", time)  # before what may fail
-        self.runs.client.log_dict(run_id, report, "report.json")
+        self.runs.metrics(run_id, metrics.of(values, record))
+        self.runs.metrics(self.runs.parent(time), metrics.of(tested, record))
+        self._register(record, run_id, "ensemble", {"members": members}, text)
+        self.runs.json(run_id, report, "report.json")
         self.runs.table(run_id, scores.table(report), "scores.json")
         if len(per_class := scores.per_class(report)):
             self.runs.table(run_id, per_class, "per_class.json")
         for name, path in record.get("files", {}).items():
             self.runs.file(run_id, name, Path(path))
-        self._register(record, run_id, "ensemble", {"members": members}, text)
 
     def _register(
         self, record: Record, run_id: str, family: str | None, tags: dict[str, str], text: str
     ) -> None:
         study = self.study["study"]
         tags |= {key: str(record.get(key, "")) for key in ("val_auroc", "val_digest")}
-        tags |= {"study": study} | ({"family": family} if family else {}) | self._marks()
+        tags |= {"study": study} | ({"family": family} if family else {}) | self._leaks()
         entry = registry.Entry(
             name=self.settings.model_name(study, family) if family else record["name"],
             folder=Path(record["bundle"]),
             experiment_id=self.runs.experiment_id,
             run_id=run_id,
-            tags=tags,
-            description=text,
+            tags={key: lengths.cut(text, lengths.VERSION_TAG) for key, text in tags.items()},
+            description=lengths.cut(text, lengths.DESCRIPTION),
             promote=bool(record.get("promote")),
-            time=_milliseconds(record),
+            time=metrics.milliseconds(record),
         )
-        registry.register(self.runs.client, entry)
+        with self.runs.refusals.step():
+            version = registry.register(self.runs.client, entry)
+            for key, value in self.settings.tags.items():  # the user's own come after the alias
+                with self.runs.refusals.step():
+                    registry.tag(self.runs.client, version, key, value)
 
     def _summary(self, record: Record) -> None:
         """What came out of the study, on its own run."""
-        run_id = self.runs.parent(_milliseconds(record))
-        values = _best(record["best"]) | {name: record[name] for name in _COUNTS}
-        self.runs.metrics(run_id, _metrics(values, record))
+        run_id = self.runs.parent(metrics.milliseconds(record))
+        values = metrics.best(record["best"]) | {name: record[name] for name in _COUNTS}
+        self.runs.metrics(run_id, metrics.of(values, record))
         self.runs.tag(run_id, {_NOTE: descriptions.of_study(record)})
         for name, path in record["files"].items():
             self.runs.file(run_id, name, Path(path))
 
     def _opening(self, record: Record) -> None:
-        run_id = self.runs.parent(_milliseconds(record))
+        run_id = self.runs.parent(metrics.milliseconds(record))
         self.runs.tag(run_id, {"test_openings": record["number"]})
         self.runs.datasets(run_id, self.study["pack"], "test")
 
     def _run_of(self, record: Record) -> str:
-        time, name = _milliseconds(record), record.get("run_name", "")
+        time, name = metrics.milliseconds(record), record.get("run_name", "")
         return self.runs.child(record["trial"], TRIAL, time, name)
 
     def _vote_of(self, record: Record) -> str:
@@ -197,11 +222,10 @@ class Writer:
         tags = {"pack": self.study["pack"]["hash"]} | self.study.get("tags", {})
         if commit := tags.get("git_commit"):
             tags["mlflow.source.git.commit"] = commit
-        return tags | self._marks()
+        return tags | self._leaks() | self.settings.tags
 
-    def _marks(self) -> dict[str, str]:
-        leaks = {"leaks": "allowed"} if self.study.get("leaks_allowed") else {}
-        return leaks | self.settings.tags
+    def _leaks(self) -> dict[str, str]:
+        return {"leaks": "allowed"} if self.study.get("leaks_allowed") else {}
 
     def _pack_of(self, record: Record) -> dict[str, Any]:
         """The Pack of a trial, which may look at another image size than the study's first."""
@@ -212,21 +236,3 @@ class Writer:
             if path.name == Path(first["path"]).name
             else first | {"path": str(path), "hash": record.get("pack_hash", path.name)}
         )
-
-
-def _metrics(values: dict[str, Any], record: Record, step: int = 0) -> list[Metric]:
-    """A metric for each number in `values`, at the record's time."""
-    return [
-        Metric(key, float(value), _milliseconds(record), step)
-        for key, value in values.items()
-        if isinstance(value, int | float) and key != "epoch"
-    ]
-
-
-def _best(record: Record) -> dict[str, Any]:
-    """What runs are ranked by, and the accuracy of the same epoch."""
-    return {SCORE: record.get("val_auroc"), "best_val_accuracy": record.get("val_accuracy")}
-
-
-def _milliseconds(record: Record) -> int:
-    return round(record["time"] * 1000)

@@ -10,8 +10,8 @@ from mlflow.exceptions import MlflowException
 
 from pneumoray import words
 from pneumoray.errors import TrackingError, did_you_mean
+from pneumoray.redaction import shown
 from pneumoray.tracking.client import connect
-from pneumoray.tracking.server import shown
 from pneumoray.tracking.settings import Settings
 
 _URI = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[\w-]+)|/(?P<version>[0-9]{1,9}))")

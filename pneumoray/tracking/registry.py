@@ -1,26 +1,24 @@
 """A Bundle becomes a version of a registered model, with everything that it needs to run."""
 
-import importlib.util
 import re
-import shutil
-import site
 import tempfile
-from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import mlflow.pyfunc
 from mlflow import MlflowClient
-from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus
+from mlflow.entities import LifecycleStage, LoggedModel, LoggedModelOutput, LoggedModelStatus
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 
 from pneumoray import artifact
 from pneumoray.errors import WorkspaceError
+from pneumoray.models import private
+from pneumoray.models.own_code import is_own, pinned
 from pneumoray.tracking import descriptions, signature
+from pneumoray.tracking.refusals import Gone
 
 ALIAS = "champion"
 BUNDLE, DECIDED = "pneumoray.bundle", "pneumoray.decided"
@@ -57,7 +55,8 @@ def register(client: MlflowClient, entry: Entry) -> ModelVersion:
     """The version of `entry.name` that holds the bundle: the one there is, or a new one.
 
     The alias `champion` moves to a new version when it is better on the same validation split, or
-    promoted. That is decided once, so that a replay never undoes what someone did since.
+    promoted. That is decided once, so that a replay never undoes what someone did since. A version
+    whose run is gone is not the one: the new one takes its place.
     """
     digest = artifact.sha256_file(entry.folder / "bundle.json")  # holds those of the weights
     try:
@@ -67,7 +66,8 @@ def register(client: MlflowClient, entry: Entry) -> ModelVersion:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
     versions = client.search_model_versions(f"name = '{entry.name}'")
-    version = next((v for v in versions if v.tags.get(BUNDLE) == digest), None)
+    same = (v for v in versions if v.tags.get(BUNDLE) == digest)
+    version = next((v for v in same if _has_run(client, v)), None)
     if version is None:
         model = _logged_model(client, entry, digest)
         version = client.create_model_version(
@@ -82,12 +82,35 @@ def register(client: MlflowClient, entry: Entry) -> ModelVersion:
     decided = version.tags.get(DECIDED, "")
     if not decided or (entry.promote and decided != f"promoted {entry.time}"):
         champion = _champion(client, entry.name)
-        wins = entry.promote or champion is None or _better(entry.tags, champion.tags)
+        wins = (
+            entry.promote
+            or champion is None
+            or champion.tags.get(BUNDLE) == digest
+            or _better(entry.tags, champion.tags)
+        )
         if wins:
             client.set_registered_model_alias(entry.name, ALIAS, version.version)
         decision = f"promoted {entry.time}" if entry.promote else "champion" if wins else "no"
         client.set_model_version_tag(entry.name, version.version, DECIDED, decision)
     return version
+
+
+def tag(client: MlflowClient, version: ModelVersion, key: str, value: str) -> None:
+    """Put a tag on the version, and on the model of the run that it was made from."""
+    client.set_model_version_tag(version.name, version.version, key, value)
+    if version.model_id:
+        client.set_logged_model_tags(version.model_id, {key: value})
+
+
+def _has_run(client: MlflowClient, version: ModelVersion) -> bool:
+    """Whether the run that made this version is still there."""
+    try:
+        run = client.get_run(str(version.run_id))
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return False
+    return bool(run.info.lifecycle_stage == LifecycleStage.ACTIVE)
 
 
 def _champion(client: MlflowClient, name: str) -> ModelVersion | None:
@@ -133,17 +156,16 @@ def _logged_model(client: MlflowClient, entry: Entry, digest: str) -> LoggedMode
 
 
 def _save(path: Path, entry: Entry, model: LoggedModel) -> None:
-    """Write the MLflow model: the bundle, this package's code and own backbones', what to install."""
+    """Write the MLflow model: the bundle, this package's code, and what to install."""
     described: dict[str, Any] = artifact.read_json(entry.folder / "bundle.json")
-    backbones = [member["architecture"]["backbone"] for member in described["members"]]
-    modules, installed = _own_modules(backbones)
-    code = [_copied(source, path.parent / "code") for source in (_PACKAGE, *modules)]
+    _check_code(entry.folder, described)
+    code = _private_copy(path.parent)
     mlflow.pyfunc.save_model(
         path,
-        loader_module="pneumoray.serving",
+        loader_module=code.name,
         data_path=str(entry.folder),
-        code_paths=[str(copy) for copy in code],
-        pip_requirements=[_pinned(name) for name in (*_REQUIREMENTS, *installed)],
+        code_paths=[str(code)],
+        pip_requirements=[*map(pinned, _REQUIREMENTS), *_beside(described)],
         signature=signature.of_classes(described["classes"]),
         input_example=signature.example(),
         mlflow_model=Model(
@@ -156,59 +178,54 @@ def _save(path: Path, entry: Entry, model: LoggedModel) -> None:
     )
 
 
-def _own_modules(backbones: Iterable[str]) -> tuple[list[Path], list[str]]:
-    """What 'module:function' backbones are imported from: files and folders, or installed packages.
+def _beside(described: dict[str, Any]) -> list[str]:
+    """What the bundle's own code needs installed, and ours does not."""
+    ours = set(_REQUIREMENTS)
+    return [one for one in described["requires"] if one.partition("==")[0] not in ours]
 
-    Raises WorkspaceError for a module that can't be found, as a model without it could not be loaded.
+
+def _check_code(folder: Path, described: dict[str, Any]) -> None:
+    """Raise WorkspaceError for a bundle of before they brought the code of own backbones."""
+    backbones = [member["architecture"]["backbone"] for member in described["members"]]
+    own = [backbone for backbone in backbones if is_own(backbone)]
+    if own and "code" not in described:
+        raise WorkspaceError(
+            f"bundle {folder} lacks the code of backbone {own[0]}: make it again with "
+            "'pneumoray train-all --promote'; a vote, by removing its folder and voting again"
+        )
+
+
+def _private_copy(folder: Path) -> Path:
+    """A copy of this package in `folder`, for one model: a package by a name that no other has.
+
+    MLflow puts the folder on sys.path, so it must hold nothing that another model, or what is
+    installed, has under the same name.
     """
-    installs = [Path(p) for p in (*site.getsitepackages(), site.getusersitepackages())]
-    sources: dict[Path, None] = {}
-    installed: set[str] = set()
-    for name in sorted({backbone.partition(":")[0] for backbone in backbones if ":" in backbone}):
-        try:
-            spec = importlib.util.find_spec(name)
-        except (ImportError, ValueError):
-            spec = None
-        file = Path((spec and spec.origin) or "")
-        if not file.is_file():
-            raise WorkspaceError(
-                f"the code of backbone module {name!r} is not found, so that the model can't bring it; "
-                "put its folder on PYTHONPATH and run the command again"
-            )
-        top, *inner = name.split(".")
-        if any(folder in file.parents for folder in installs):
-            installed |= set(metadata.packages_distributions().get(top, []))
-        elif file.name == "__init__.py":
-            sources[file.parents[len(inner)]] = None
-        else:
-            sources[file.parents[len(inner) - 1] if inner else file] = None
-    return list(sources), sorted(installed - set(_REQUIREMENTS))
-
-
-def _copied(source: Path, folder: Path) -> Path:
-    """A copy in `folder` of a module, or of a package's code without data that lie beside it."""
-    target = folder / source.name
-    folder.mkdir(parents=True, exist_ok=True)
-    if source.is_dir():
-        shutil.copytree(source, target, ignore=_all_but_code)
-    else:
-        shutil.copyfile(source, target)
-    return target
-
-
-def _all_but_code(folder: str, names: list[str]) -> set[str]:
-    code = {name for name in names if name.endswith(_CODE) or Path(folder, name).is_dir()}
-    return {name for name in names if name not in code or name.startswith((".", "__pycache__"))}
-
-
-def _pinned(name: str) -> str:
-    """'torch==2.9.1': the public part, as '+cpu' is found in one index only."""
-    return f"{name}=={metadata.version(name).partition('+')[0]}"
+    files = {
+        path.relative_to(_PACKAGE).as_posix(): path.read_bytes()
+        for path in sorted(_PACKAGE.rglob("*"))
+        if path.name.endswith(_CODE) and not path.name.startswith(".")
+    }
+    code = folder / f"{_PACKAGE.name}_model_{private.name_of(files)}"
+    inner = f"{code.name}.{_PACKAGE.name}"
+    for name, source in files.items():
+        target = code / _PACKAGE.name / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        is_python = target.suffix == ".py"
+        text = source.decode()
+        target.write_text(
+            private.rewritten(text, {_PACKAGE.name: inner}) if is_python else text, "utf-8"
+        )
+    loader = f'from {inner}.serving import _load_pyfunc\n\n__all__ = ["_load_pyfunc"]\n'
+    (code / "__init__.py").write_text(loader)
+    return code
 
 
 def check_bundle(folder: Path, origin: dict[str, Any]) -> None:
-    """Raise WorkspaceError unless the bundle in `folder` is there, and still that of `origin`."""
+    """Raise Gone unless the bundle in `folder` is there, and still that of `origin`."""
+    if not (folder / "bundle.json").is_file():
+        raise Gone(f"bundle {folder} is missing")
     found = artifact.read_json(folder / "bundle.json").get("info", {}).get("origin", origin)
     if any(found.get(key) != value for key, value in origin.items()):
         named = f"trial {found.get('trial')} by now (epoch {found.get('epoch')})"
-        raise WorkspaceError(f"bundle {folder} is of {named}, no longer of {origin}")
+        raise Gone(f"bundle {folder} is of {named}, no longer of {origin}")

@@ -2,6 +2,7 @@
 
 import base64
 import errno
+import json
 import os
 import socket
 import sqlite3
@@ -11,31 +12,40 @@ import urllib.parse
 import urllib.request
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from pneumoray.errors import TrackingError
+from pneumoray.redaction import has_password, shown
 from pneumoray.tracking.settings import Settings
 
 OLDEST_MAJOR = 3
 TIMEOUT_SECONDS = 5.0
-_ELSE = "name another with --mlflow FILE or MLFLOW_TRACKING_URI"
-_NEXT = f"start it, or {_ELSE}"
+_LONGEST_ANSWER = 100_000  # bytes
+ELSE = "name another with --mlflow FILE or MLFLOW_TRACKING_URI"
+LOG_IN = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+_NEXT = f"start it, or {ELSE}"
 _PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 
 
 def check(settings: Settings) -> None:
-    """Raise TrackingError, within seconds, unless runs can be written to `settings.tracking_uri`.
+    """Raise TrackingError, within seconds, unless `settings.tracking_uri` answers and can be written.
 
-    A server is asked for /version (3 or newer) before MLflow, which would try for minutes, is. Of a
-    database that is no file, only whether its port answers.
+    A server is asked for /version (3 or newer) before MLflow, which would try for minutes, is. What
+    this user may write there is asked by permission.py.
     """
     uri = settings.tracking_uri
+    if has_password(settings.artifacts):
+        raise TrackingError(
+            f"artifacts {shown(settings.artifacts)} holds a password, which MLflow would show with every "
+            "run: leave it out, and give it in the environment or the store's own file of credentials"
+        )
     scheme = uri.partition(":")[0].partition("+")[0]
     if scheme in ("http", "https"):
         _check_server(uri)
     elif scheme == "sqlite":
         _check_sqlite(Path(uri.removeprefix("sqlite:///")))
     elif scheme in _PORTS:
-        parts = urllib.parse.urlsplit(uri)
+        parts = _parts(uri)
         address = (parts.hostname or "localhost", parts.port or _PORTS[scheme])
         try:
             socket.create_connection(address, TIMEOUT_SECONDS).close()
@@ -45,33 +55,59 @@ def check(settings: Settings) -> None:
             ) from None
     elif scheme != "databricks":
         raise TrackingError(
-            f"tracking URI {uri!r} is neither a server (http://HOST:5000) nor a database "
+            f"tracking URI {shown(uri)!r} is neither a server (http://HOST:5000) nor a database "
             "(sqlite:////PATH/mlflow.db)"
         )
 
 
-def shown(uri: str) -> str:
-    """The URI without its password."""
+def ask(uri: str, path: str, body: dict[str, Any] | None = None) -> str:
+    """The answer to a GET, or to a POST of `body` as JSON, with the credentials that MLflow would send."""
+    parts = _parts(uri)
+    address = parts._replace(netloc=parts.netloc.rpartition("@")[2], path=parts.path + path)
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(urllib.parse.urlunsplit(address), data)
+    request.add_header("Content-Type", "application/json")
+    user = os.environ.get("MLFLOW_TRACKING_USERNAME") or urllib.parse.unquote(parts.username or "")
+    password = os.environ.get("MLFLOW_TRACKING_PASSWORD")
+    password = password or urllib.parse.unquote(parts.password or "")
+    if token := os.environ.get("MLFLOW_TRACKING_TOKEN"):
+        request.add_header("Authorization", f"Bearer {token}")
+    elif user:
+        encoded = base64.b64encode(f"{user}:{password}".encode()).decode()
+        request.add_header("Authorization", f"Basic {encoded}")
+    context = ssl.create_default_context(cafile=os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH"))
+    if os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() == "true":
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS, context=context) as answer:
+        return answer.read(_LONGEST_ANSWER).decode(errors="replace")
+
+
+def _parts(uri: str) -> urllib.parse.SplitResult:
+    """The parts of a URI with a host. Raises TrackingError, which does not quote a password's parts."""
     parts = urllib.parse.urlsplit(uri)
-    if not parts.password:
-        return uri
-    return urllib.parse.urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    try:
+        _ = parts.port
+    except ValueError:
+        raise TrackingError(
+            f"tracking URI {shown(uri)!r} can't be read: write a special character of a password by its "
+            "code, as %2F for / and %40 for @"
+        ) from None
+    return parts
 
 
 def _check_server(uri: str) -> None:
     name = shown(uri)
     try:
         status = "answers"
-        version = _ask(uri, "/version").strip()
+        version = ask(uri, "/version").strip()
         major = int(version.partition(".")[0])
         status = "is not healthy"
-        _ask(uri, "/health")
+        ask(uri, "/health")
     except urllib.error.HTTPError as error:
         error.close()
         if error.code in (401, 403):
             raise TrackingError(
-                f"MLflow server {name} refuses to let us in (HTTP {error.code}); set "
-                "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+                f"MLflow server {name} refuses to let us in (HTTP {error.code}); {LOG_IN}"
             ) from None
         raise TrackingError(
             f"{name} {status} with HTTP {error.code}, not as MLflow; {_NEXT}"
@@ -84,39 +120,29 @@ def _check_server(uri: str) -> None:
     if major < OLDEST_MAJOR:
         raise TrackingError(
             f"MLflow server {name} is of version {version}; {OLDEST_MAJOR} or newer is needed: "
-            f"update it, or {_ELSE}"
+            f"update it, or {ELSE}"
         )
-
-
-def _ask(uri: str, path: str) -> str:
-    """The body of a GET, with the credentials that MLflow itself would send."""
-    parts = urllib.parse.urlsplit(uri)
-    address = parts._replace(netloc=parts.netloc.rpartition("@")[2], path=parts.path + path)
-    request = urllib.request.Request(urllib.parse.urlunsplit(address))
-    user = os.environ.get("MLFLOW_TRACKING_USERNAME") or parts.username
-    password = os.environ.get("MLFLOW_TRACKING_PASSWORD") or parts.password or ""
-    if token := os.environ.get("MLFLOW_TRACKING_TOKEN"):
-        request.add_header("Authorization", f"Bearer {token}")
-    elif user:
-        encoded = base64.b64encode(f"{user}:{password}".encode()).decode()
-        request.add_header("Authorization", f"Basic {encoded}")
-    context = ssl.create_default_context(cafile=os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH"))
-    if os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() == "true":
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS, context=context) as answer:
-        return answer.read(1000).decode(errors="replace")
 
 
 def _check_sqlite(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not os.access(path if path.exists() else path.parent, os.W_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        for needed in (
+            path.parent,
+            *([path] if path.exists() else []),
+        ):  # SQLite puts files beside it
+            if not os.access(needed, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(needed))
         if path.exists():
             with closing(sqlite3.connect(path, timeout=TIMEOUT_SECONDS)) as connection:
                 connection.execute("PRAGMA schema_version").fetchone()
+                connection.execute("BEGIN IMMEDIATE")  # as a writer does; nothing is written
+                connection.rollback()
     except (OSError, sqlite3.Error) as error:
+        if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_BUSY:
+            return  # somebody else writes now, so it can be written
         reason = getattr(error, "strerror", None) or error
         raise TrackingError(
-            f"MLflow's database {path} can't be used ({reason}); move it away, or {_ELSE}"
+            f"MLflow's database {path} can't be used ({reason}): let this user write to it and its "
+            f"folder, or {ELSE}"
         ) from None

@@ -2,10 +2,12 @@
 
 import pytest
 
+from pneumoray import checkpoint
 from pneumoray.config import Config
 from pneumoray.data.folder import scan
 from pneumoray.errors import DataError, StudyError
 from pneumoray.journal import Journal
+from pneumoray.models import own_code
 from pneumoray.stages import prepare
 from pneumoray.study_file import parse
 from pneumoray.study_folder import StudyFolder
@@ -83,3 +85,26 @@ def test_a_study_does_not_go_on_with_the_other_positive_class(tmp_path):
         "study x was trained with the positive class NORMAL, and now it is COVID: go on with "
         "--positive NORMAL, or start over with --fresh"
     )
+
+
+def test_own_code_that_changed_since_a_trial_began_is_refused(tmp_path, monkeypatch, trial_row):
+    (tmp_path / "nets_changed.py").write_text("import blocks_changed\n")
+    (tmp_path / "blocks_changed.py").write_text("width = 1\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    folder = StudyFolder(tmp_path / "study")
+    code = own_code.find(["nets_changed:net"]).digest
+    trials = {"own-1": ("nets_changed:net", code), "own-2": ("nets_changed:net", None)}
+    trials |= {"new-3": ("nets_changed:net", code), "resnet18-4": ("resnet18", "")}
+    for trial, (backbone, known) in trials.items():
+        Journal(folder.journal).append("trial", trial=trial, backbone=backbone, code=known)
+    states = {trial: trial_row(() if trial == "new-3" else (0.9,)).state for trial in trials}
+    monkeypatch.setattr(checkpoint, "read_state", lambda folder: states[folder.name])
+    prepare.check_code(folder, [*trials, "never-begun"])
+    (tmp_path / "blocks_changed.py").write_text("width = 2\n")
+    prepare.check_code(folder, ["own-2", "new-3", "resnet18-4"])
+    said = (
+        "code of backbone nets_changed:net.*changed since trial own-1 began: put it back.*--fresh"
+    )
+    with pytest.raises(StudyError, match=said) as error:
+        prepare.check_code(folder, trials)
+    assert "\n" not in str(error.value)

@@ -429,3 +429,21 @@ def test_options_out_of_range_name_the_range(here):
     assert result.exit_code == 2
     assert "0 is not in the range x>=1" in result.stderr
     assert not (here / "pneumoray-workspace").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("predict", "film.png"),
+        ("predict", "/data", "--mlflow", "mlflow.yaml"),
+        ("evaluate", "xrays"),
+        ("evaluate", "/data", "--save", "probs.csv"),
+        ("compare", "--by", "lr", "--output", "page.html"),
+        ("train-all", "--mlflow", "mlflow.yaml"),
+        ("audit", "xrays"),
+    ],
+)
+def test_a_job_refuses_every_relative_path_that_it_is_given(arguments):
+    result = invoke(*arguments, RAY_JOB_CONFIG_JSON_ENV_VAR="{}")
+    assert result.exit_code == 2
+    assert "is a relative path, and a Ray job does not know the folder" in result.output

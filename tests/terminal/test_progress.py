@@ -34,10 +34,10 @@ def epoch(trial, number, val_auroc):
 def shown(monkeypatch):
     """Makes a Progress that writes into a console of 100 columns: (progress, what it wrote)."""
 
-    def make(is_terminal):
+    def make(is_terminal, given=None):
         console = Console(width=100, force_terminal=is_terminal, color_system=None, record=True)
         monkeypatch.setattr(progress, "err", console)
-        return progress.Progress(), lambda: console.export_text(clear=False)
+        return progress.Progress(given), lambda: console.export_text(clear=False)
 
     return make
 
@@ -120,16 +120,26 @@ def test_a_terminal_that_can_not_move_its_cursor_gets_plain_lines(shown, monkeyp
 
 
 def test_what_could_not_be_sent_and_what_was_found_is_told(shown):
-    told, written = shown(False)
-    told({"type": "unsent", "records": 3, "reason": "no answer"})
+    told, written = shown(False, {"workspace": "my ws", "mlflow": None})
+    told({"type": "unsent", "study": "xray", "records": 3, "reason": "no answer"})
     told({"type": "finding", "severity": "handled", "message": "left out"})
     told({"type": "finding", "severity": "note", "message": "hush"})
     told({"type": "pack", "done": 10, "total": 10})
     lines = " ".join(written().split())
-    assert "3 records wait in the journal for MLflow (no answer)" in lines
+    assert (
+        "3 records wait in the journal for MLflow (no answer); mend that, then send them: "
+        "pneumoray sync --study xray --workspace 'my ws'" in lines
+    )
     assert "handled: left out" in lines
     assert "hush" not in lines
     assert "read 10 of 10 images" in lines
+
+
+def test_sending_is_counted(shown):
+    told, written = shown(False)
+    for done in (1, 52):
+        told({"type": "send", "study": "xray", "done": done, "total": 52})
+    assert " ".join(written().split()) == "worked through 52 of 52 records"
 
 
 def test_predicting_is_counted_with_the_time_left(shown, monkeypatch):

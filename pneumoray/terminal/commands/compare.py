@@ -28,7 +28,7 @@ def compare(study, axes, within, output, workspace, mlflow, form):
     from pneumoray.terminal.screens.comparison import show_comparison
 
     by = [axis.strip() for axis in axes.split(",") if axis.strip()]
-    with Progress() as progress:
+    with Progress({"workspace": workspace, "mlflow": mlflow}) as progress:
         made = run(
             study,
             by,

@@ -41,7 +41,7 @@ def ensemble(
     from pneumoray.terminal.progress import Progress
     from pneumoray.terminal.screens.ensemble import show_ensemble
 
-    with Progress() as progress:
+    with Progress({"workspace": workspace, "mlflow": mlflow}) as progress:
         report = run(
             study,
             top=top,

@@ -2,11 +2,11 @@
 
 import click
 
-from pneumoray.terminal.options import FOLDER, json_option, model_options
+from pneumoray.terminal.options import FOLDER, PATH, json_option, model_options
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.argument("paths", type=PATH, nargs=-1, required=True, metavar="PATH...")
 @model_options
 @click.option("--images", type=FOLDER, help="What the paths in a table are relative to.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV and nothing else.")

@@ -83,7 +83,8 @@ def train_all(
         return
     if fresh:
         _confirm_fresh(chosen.name, workspace, yes)
-    with Progress() as progress:
+    given = {"workspace": workspace, "mlflow": mlflow}
+    with Progress(given) as progress:
         board = run(
             chosen,
             data,
@@ -96,7 +97,6 @@ def train_all(
             on_event=progress,
         )
     show_leaderboard(board)
-    given = {"workspace": workspace, "mlflow": mlflow}
     show_next({purpose: command(words, given) for purpose, words in next_steps(board).items()})
 
 
