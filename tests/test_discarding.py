@@ -122,7 +122,7 @@ def test_a_folder_that_no_study_was_trained_in_is_never_removed(study):
     (study / "thesis.txt").write_text("precious")
     before = files_in(study.parent)
     with pytest.raises(
-        WorkspaceError, match=r"studies/x is no study's folder .* nothing is removed"
+        WorkspaceError, match=r"studies/x is no study's folder .* nothing is written or removed"
     ):
         discard(study)
     assert files_in(study.parent) == before
