@@ -12,7 +12,7 @@ import filelock
 from pneumoray import artifact, checkpoint, journal
 from pneumoray.config import Config
 from pneumoray.data.manifest import Finding
-from pneumoray.discarding import discard
+from pneumoray.discarding import check_ours, discard
 from pneumoray.errors import StudyError, WorkspaceError, change
 from pneumoray.grid import configurations
 from pneumoray.study import Study
@@ -86,7 +86,7 @@ class StudyFolder:
         More epochs go on where fewer ended, unless the schedule is laid over the whole budget. What
         is asked for may change where nothing is cut by a race: trials know what they are.
         Raises StudyError when another study or other data was trained under the name; `fresh`
-        discards what they left.
+        discards what they left. Raises WorkspaceError for a folder of that name that is none of ours.
         """
         record = self.path / "study.json"
         new: dict[str, Any] = {
@@ -94,8 +94,10 @@ class StudyFolder:
             **marks,
             "study": study.fingerprint(),
         }
-        if fresh and self.path.exists():
-            discard(self.path)
+        if self.path.exists():
+            check_ours(self.path)
+            if fresh:
+                discard(self.path)
         if record.exists() and journal.latest(self.journal, "trial", "trial"):
             old = self.identity()
             known = parse(old["study"]).fingerprint()  # fields that are newer get their defaults

@@ -39,6 +39,22 @@ def test_the_same_study_on_the_same_data_goes_on(place):
     assert folder.identity()["packs"] == PACKS
 
 
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_folder_of_other_things_is_neither_claimed_nor_removed(place, fresh):
+    folder = place.study("x")
+    folder.path.mkdir(parents=True)
+    (folder.path / ".study.json.tmp-1-ab").touch()  # a start that was killed leaves no more
+    folder.claim(study(), PACKS, fresh, MARKS)
+    (folder.path / "study.json").unlink()
+    (folder.path / "thesis.txt").write_text("precious")
+    with pytest.raises(
+        WorkspaceError, match=r"studies/x is no study's folder \(it has no study\.json\)"
+    ):
+        folder.claim(study(), PACKS, fresh, MARKS)
+    assert (folder.path / "thesis.txt").read_text() == "precious"
+    assert not (folder.path / "study.json").exists()
+
+
 @pytest.mark.parametrize(
     ("fields", "packs", "marks", "named"),
     [

@@ -54,6 +54,7 @@ def train_all(
     study = prepare.leave_out_missing(study, on_event)
     configs = configurations(study)
     settings = tracking.find_settings(_path(mlflow), place.root, study.name == "demo")
+    champion.check_names(place, study.name, {config.family for config in configs}, settings)
     tracking.check(settings)
     recording.bring_here(settings, on_event)
     tracking.check_writing(settings, study.name, (config.family for config in configs))

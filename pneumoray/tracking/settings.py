@@ -103,7 +103,7 @@ class Settings(pydantic.BaseModel):
         model = self.model_name(longest, longest)
         if why := words.no_model(model):
             raise ValueError(f"model {self.model!r} can't name a model: {why}")
-        if why := words.no_text(self.experiment_name(longest), words.LONGEST_MODEL):
+        if why := words.no_line(self.experiment_name(longest), words.LONGEST_MODEL):
             raise ValueError(f"experiment {self.experiment!r} can't name an experiment: {why}")
         for key, value in self.tags.items():
             if why := words.no_key(key) or words.no_text(value):
