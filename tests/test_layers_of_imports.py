@@ -16,14 +16,14 @@ PACKAGE = Path(pneumoray.__file__).parent
 # may import within itself, but for `stages`, whose modules are siblings of their own.
 LAYERS: list[set[str]] = [
     {"errors"},
-    {"artifact", "ray_job"},
+    {"artifact", "ray_job", "faults"},
     {"data", "models"},
     {"settings"},
     {"config"},
     {"study"},
     {"grid"},
     {"study_file"},
-    {"predictions", "journal", "member", "inputs"},
+    {"predictions", "journal", "member", "inputs", "damage", "epochs"},
     {"checkpoint", "evaluation", "tracking"},
     {"discarding"},
     {"training", "bundle", "voting", "study_folder"},

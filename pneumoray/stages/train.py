@@ -61,7 +61,7 @@ def train_all(
     folder, remote = place.study(study.name), is_remote(address)
     if not fresh:
         prepare.check_order(folder, listed[0].classes)
-    new = [c for c in configs if fresh or checkpoint.newest(folder.trial(c.trial_id)) is None]
+    new = [c for c in configs if fresh or checkpoint.starts_anew(folder.trial(c.trial_id))]
     workers = max((config.workers for config in new), default=0)
     if new and not remote:  # a cluster is asked when it is reached
         resources = this_machine().resolve(resources, workers)
