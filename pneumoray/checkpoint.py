@@ -82,7 +82,9 @@ def mend(trial_folder: Path) -> str:
         said.append(f"{why}, set aside as {damage.set_aside(folder).name}")
     if not said:
         return ""
-    return f"{'; '.join(said)}; training goes on from epoch {read_state(trial_folder).epoch + 1}"
+    epoch = read_state(trial_folder).epoch
+    goes_on = f"goes on from epoch {epoch + 1}" if epoch else "begins again at epoch 1"
+    return f"{'; '.join(said)}; training {goes_on}"
 
 
 def drop_older(trial_folder: Path) -> None:

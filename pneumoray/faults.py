@@ -9,6 +9,10 @@ import re
 
 from pneumoray.errors import PneumorayError
 
+DIED = (
+    "its process died (out of memory, or killed): run fewer trials side by side (--max-concurrent 1), or "
+    "lower batch_size or image_size"
+)
 # What an exception's type and text say -> what we say of it. The first that fits is said.
 _KNOWN = (
     (
@@ -45,6 +49,7 @@ _KNOWN = (
         "memory is full: run fewer trials side by side (--max-concurrent 1), or lower batch_size or "
         "image_size",
     ),
+    (r"WorkerCrashedError|ActorDiedError|died unexpectedly", DIED),
     (
         r"Too many open files",
         "too many files are open: raise the limit ('ulimit -n 65536'), or run fewer trials side by side "
@@ -81,20 +86,27 @@ def is_disk_full(error: BaseException) -> bool:
     return any(words in str(error) for words in _DISK_FULL)
 
 
-def in_words(error: BaseException) -> str:
-    """An error in one line: ours as it is, a known foreign one in plain words, else its type and text.
-
-    Of a known one the beginning of its own text follows, so that it can be searched for.
-    """
-    text = " ".join(str(error).split())
-    if isinstance(error, PneumorayError | FloatingPointError):
-        return text
-    whole = f"{type(error).__name__}: {text or 'no message'}"
+def known(error: BaseException) -> str | None:
+    """A known foreign error in plain words, with the beginning of its own text; None for any other."""
+    whole = _type_and_text(error)
     for pattern, words in _KNOWN:
         if re.search(pattern, whole):
             return f"{words} ({whole[:_QUOTED]}{'...' * (len(whole) > _QUOTED)})"
+    return None
+
+
+def in_words(error: BaseException) -> str:
+    """An error in one line: ours as it is, a known foreign one in plain words, else its type and text."""
+    if isinstance(error, PneumorayError | FloatingPointError):
+        return " ".join(str(error).split())
+    if words := known(error):
+        return words
     if isinstance(error, OSError) and error.filename:
         return (
             f"can't read or write {error.filename}: {error.strerror}; mend that, and run it again"
         )
-    return whole[:_LONGEST]
+    return _type_and_text(error)[:_LONGEST]
+
+
+def _type_and_text(error: BaseException) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split()) or 'no message'}"

@@ -121,7 +121,8 @@ class StudyFolder:
 
     def identity(self) -> dict[str, Any]:
         """{"study": fingerprint, "packs": {settings: hash}, ...} as claimed."""
-        return artifact.read_json(self.path / "study.json")
+        mend = "put back a copy, or move it away and run 'pneumoray train-all' on the same study and data"
+        return artifact.read_json(self.path / "study.json", mend)
 
     def rows(self, run_ids: dict[str, str] | None = None) -> list[TrialRow]:
         """Every trial of the study, best validation AUROC first, those not begun at the end."""

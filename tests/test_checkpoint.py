@@ -178,7 +178,7 @@ def test_where_all_are_damaged_the_trial_begins_again_and_each_is_kept(tmp_path)
             tear(tmp_path / f"epoch-000{epoch}" / "optimizer.pt")
         mended = checkpoint.mend(tmp_path)
         assert mended.count("optimizer.pt is damaged") == 2
-        assert mended.endswith("training goes on from epoch 1")
+        assert mended.endswith("training begins again at epoch 1")
         assert checkpoint.read_state(tmp_path) == State()
         assert len(names(tmp_path)) == 2 * number
     assert names(tmp_path)[:2] == ["damaged-epoch-0001", "damaged-epoch-0001-2"]

@@ -33,6 +33,7 @@ LAYERS: list[set[str]] = [
     {"stages.prepare", "stages.trial_report"},
     {
         "stages.default_study",
+        "stages.lonely",
         "stages.provenance",
         "stages.champion",
         "stages.recording",

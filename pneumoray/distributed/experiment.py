@@ -114,8 +114,6 @@ def _id(tune_trial: Any) -> str:
 
 def _died(trial: Any) -> str:
     error = trial.get_pickled_error() if hasattr(trial, "get_pickled_error") else None
-    said = f": {faults.in_words(error)}" if error else ""
-    return (
-        "its process died (out of memory, or killed): run fewer trials side by side (--max-concurrent "
-        f"1), or lower batch_size{said}"
-    )
+    if error is None:
+        return faults.DIED
+    return faults.known(error) or f"{faults.DIED} ({faults.in_words(error)})"

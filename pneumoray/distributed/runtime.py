@@ -110,6 +110,16 @@ def slots(resources: Resources) -> int:
     return capacity().slots(resources)
 
 
+def get(references: Any) -> Any:
+    """`ray.get`, raising what a task raised itself. Raises ClusterError where its process died."""
+    try:
+        return ray.get(references)
+    except ray.exceptions.RayTaskError as error:
+        raise error.cause from error
+    except ray.exceptions.RayError as error:
+        raise ClusterError(faults.in_words(error)) from error
+
+
 def settle_worker(threads: int, environment: dict[str, str] | None = None) -> None:
     """Give this worker its share of threads, in the thread that trains, and the driver's words.
 

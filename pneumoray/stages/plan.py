@@ -18,6 +18,7 @@ from pneumoray.grid import check_size, configurations
 from pneumoray.models import freeze, zoo
 from pneumoray.models.architecture import Architecture
 from pneumoray.stages import prepare
+from pneumoray.stages.lonely import tell_lonely
 from pneumoray.stages.prepare import OnEvent
 from pneumoray.study import Race, Study
 from pneumoray.training import optim
@@ -104,6 +105,7 @@ def dry_run(
     planned = split.resplit(manifest, study.val_fraction, study.test_fraction, study.split_seed)
     num_train, num_val = len(planned.of_split("train")), len(planned.of_split("val"))
     num_classes = len(manifest.classes)
+    tell_lonely(configs, num_train, num_classes, on_event)
     plans = []
     epochs_of = epochs_a_trial(study, configs)
     networks = list(dict.fromkeys(map(_network, configs)))

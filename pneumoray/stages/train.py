@@ -14,6 +14,7 @@ from pneumoray.errors import StudyError
 from pneumoray.grid import check_size, configurations
 from pneumoray.stages import champion, prepare, provenance, recording, summary
 from pneumoray.stages.default_study import default_study
+from pneumoray.stages.lonely import tell_lonely
 from pneumoray.stages.prepare import OnEvent
 from pneumoray.stages.run import Run
 from pneumoray.study import Study
@@ -76,7 +77,9 @@ def train_all(
         prepared = prepare.pack_images(
             study, configs, listed, place, map_shards=map_shards, on_event=on_event
         )
-        leaking = prepare.check_leaks(prepared.first.manifest, allow_leaks)
+        first = prepared.first
+        tell_lonely(new, len(first.rows("train")), len(first.manifest.classes), on_event)
+        leaking = prepare.check_leaks(first.manifest, allow_leaks)
         for finding in prepared.findings:
             on_event({"type": "finding", **asdict(finding)})
         folder.claim(study, prepared.hashes, fresh, {"leaks_allowed": leaking})

@@ -21,6 +21,9 @@ from pneumoray.voting import Candidate, soft_vote, voters
 from pneumoray.workspace import open_workspace
 
 RECORD = "ensemble.json"
+_MEND = (
+    "put back a copy; report.md beside it says the same, and without it test would be opened again"
+)
 OperatingPoint = tuple[float, float | None]  # temperature, threshold
 
 
@@ -60,7 +63,7 @@ def ensemble(
         if (target / RECORD).exists():
             text = "these members were tested before: this is the stored report"
             on_event({"type": "note", "text": text})
-            record = artifact.read_json(target / RECORD)
+            record = artifact.read_json(target / RECORD, _MEND)
             noted = name in latest(folder.journal, "ensemble", "ensemble")
             if noted and not promote and recording.all_sent(folder, settings):
                 return reports.Report(record["report"], target)

@@ -132,7 +132,7 @@ def test_without_a_checkpoint_before_it_begins_again(pack, tmp_path, in_one_go):
     cut_off(tmp_path / "epoch-0001" / "optimizer.pt")
     records = list(train(CONFIG, pack, tmp_path, tell=told.append))
     assert_same_trial(tmp_path, records, in_one_go)
-    assert told[0].endswith("training goes on from epoch 1")
+    assert told[0].endswith("training begins again at epoch 1")
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
