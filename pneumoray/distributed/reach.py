@@ -16,6 +16,19 @@ _HOST = re.compile(
     r"[\w.-]+|\[[0-9a-fA-F:.]+\]"
 )  # a name, an IPv4 address, an IPv6 address in brackets
 
+_SHORT_FOLDER = (
+    "Ray's files go to RAY_TMPDIR, else TMPDIR, else /tmp: name a short folder that can be written, as "
+    "'export RAY_TMPDIR=/tmp'"
+)
+
+
+def check_folder() -> None:
+    """Raise ClusterError where Ray's folder is relative: each of its processes would look elsewhere."""
+    name = next((name for name in ("RAY_TMPDIR", "TMPDIR") if name in os.environ), None)
+    if name and not os.path.isabs(os.environ[name]):
+        value = os.environ[name]
+        raise ClusterError(f"{name}={value!r} is no absolute path; {_SHORT_FOLDER}")
+
 
 def knock(address: str) -> None:
     """Fail in seconds where Ray would retry for minutes: is anyone listening, and are we let in?
@@ -50,14 +63,15 @@ def knock(address: str) -> None:
 def why_not(address: str, error: Exception) -> str:
     """One line on an error with which Ray itself gave up."""
     if address == "local":
-        return f"Ray can't start on this machine: {faults.in_words(error)}"
+        where = f"; {_SHORT_FOLDER}" if isinstance(error, OSError) and error.filename else ""
+        return f"Ray can't start on this machine: {faults.in_words(error)}{where}"
     text = " ".join(str(error).split())
     if any(word in text.lower() for word in ("auth", "token", "unauthenticated", "401")):
         return _WANTS_TOKEN.format(address)
     if address == "auto" and isinstance(error, ConnectionError):
         return (
-            "RAY_ADDRESS=auto wants a Ray cluster that runs on this machine, and there is none: start one "
-            "with 'ray start --head' (or cluster/start-head.sh), or leave RAY_ADDRESS unset"
+            "RAY_ADDRESS=auto wants a Ray cluster that runs on this machine and lets us in, and there is none: "
+            "start one with 'ray start --head' (or cluster/start-head.sh), or leave RAY_ADDRESS unset"
         )
     return f"can't use the Ray cluster at {address}: {text[:200]}; check it with 'ray status'"
 

@@ -63,7 +63,9 @@ def _connect(address: str, verbose: bool) -> None:
     level = logging.INFO if verbose else logging.CRITICAL
     for name in ("ray", "ray.tune", "ray.train", "ray.data"):
         logging.getLogger(name).setLevel(level)
-    if address not in ("local", "auto"):
+    if address == "local":
+        reach.check_folder()
+    elif address != "auto":
         reach.knock(address)
     own: dict[str, Any] = (
         {"include_dashboard": False, "num_cpus": num_cores()} if address == "local" else {}

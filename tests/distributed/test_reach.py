@@ -90,3 +90,32 @@ def test_why_ray_does_not_start_here_is_told_in_plain_words():
     message = reach.why_not("local", error)
     assert message.startswith("Ray can't start on this machine: the folder of Ray's sockets")
     assert "export RAY_TMPDIR=/tmp" in message
+
+
+def test_a_folder_of_rays_that_can_not_be_written_names_the_variable():
+    message = reach.why_not("local", PermissionError(13, "Permission denied", "/proc/x"))
+    assert "can't read or write /proc/x: Permission denied" in message
+    assert message.endswith("as 'export RAY_TMPDIR=/tmp'")
+
+
+@pytest.mark.parametrize(
+    ("variables", "refused"),
+    [
+        ({}, None),
+        ({"TMPDIR": "/tmp"}, None),
+        ({"RAY_TMPDIR": "/tmp", "TMPDIR": "here"}, None),  # Ray's own comes first
+        ({"RAY_TMPDIR": "here"}, "RAY_TMPDIR='here' is no absolute path"),
+        ({"RAY_TMPDIR": ""}, "RAY_TMPDIR='' is no absolute path"),
+        ({"TMPDIR": "a/b"}, "TMPDIR='a/b' is no absolute path"),
+    ],
+)
+def test_a_relative_folder_for_rays_files_is_refused(monkeypatch, variables, refused):
+    for name in ("RAY_TMPDIR", "TMPDIR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    if refused is None:
+        return reach.check_folder()
+    with pytest.raises(ClusterError) as caught:
+        reach.check_folder()
+    assert refused in str(caught.value)
