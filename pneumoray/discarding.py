@@ -33,7 +33,7 @@ class Contents:
 def contents(study: Path) -> Contents:
     """What the folder `study` holds. It may be damaged, or not be there: that is nothing."""
     return Contents(
-        num_trials=sum(checkpoint.newest(trial) is not None for trial in study.glob("trials/*")),
+        num_trials=sum(map(checkpoint.is_begun, study.glob("trials/*"))),
         num_models=sum(1 for _ in study.glob("models/*/bundle.json")),
         num_votes=len(_tested(study)),
         num_bytes=num_bytes(study),

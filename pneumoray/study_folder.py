@@ -13,6 +13,7 @@ from pneumoray import artifact, checkpoint, journal
 from pneumoray.config import Config
 from pneumoray.data.manifest import Finding
 from pneumoray.discarding import check_ours, discard
+from pneumoray.epochs import State
 from pneumoray.errors import StudyError, WorkspaceError, change
 from pneumoray.grid import configurations
 from pneumoray.study import Study
@@ -29,9 +30,9 @@ class TrialRow:
     trial: str
     stage: str  # race | final
     status: str  # WAITING | RUNNING | FINISHED | FAILED | KILLED, as the journal last said
-    outcome: str  # '' until it ends; trained | cut | failed | interrupted
+    outcome: str  # '' until it ends; trained | cut | failed | interrupted; damaged: to train again
     config: Config
-    state: checkpoint.State
+    state: State
     run_id: str | None = None
     reason: str = ""
 
@@ -123,7 +124,8 @@ class StudyFolder:
 
     def identity(self) -> dict[str, Any]:
         """{"study": fingerprint, "packs": {settings: hash}, ...} as claimed."""
-        return artifact.read_json(self.path / "study.json")
+        mend = "put back a copy, or move it away and run 'pneumoray train-all' on the same study and data"
+        return artifact.read_json(self.path / "study.json", mend)
 
     def rows(self, run_ids: dict[str, str] | None = None) -> list[TrialRow]:
         """Every trial of the study, best validation AUROC first, those not begun at the end."""
@@ -136,6 +138,9 @@ class StudyFolder:
             start, end = begun.get(trial_id), ends.get(trial_id, {})
             if start and not end and is_idle:  # nobody was left to write down its end
                 end = {"status": "KILLED", "outcome": "interrupted"}
+            state, damages = self._state(trial_id)
+            if damages and (end or is_idle):
+                end = {"status": "FAILED"} | end | damages
             rows.append(
                 TrialRow(
                     trial=trial_id,
@@ -143,7 +148,7 @@ class StudyFolder:
                     status=end.get("status", "RUNNING") if start else "WAITING",
                     outcome=end.get("outcome", ""),
                     config=config,
-                    state=checkpoint.read_state(self.trial(trial_id)),
+                    state=state,
                     run_id=(run_ids or {}).get(trial_id),
                     reason=end.get("reason") or "",
                 )
@@ -161,6 +166,18 @@ class StudyFolder:
             elif record["type"] == "end":
                 ends[record["trial"]] = record
         return begun, ends
+
+    def _state(self, trial_id: str) -> tuple[State, dict[str, str]]:
+        """A trial's state, and what its end is where a checkpoint of it is damaged."""
+        folder = self.trial(trial_id)
+        try:
+            state, damages = checkpoint.read_state(folder), checkpoint.damaged(folder)
+        except WorkspaceError as error:
+            return State(), {"outcome": "failed", "reason": str(error)}
+        if not damages:
+            return state, {}
+        reason = f"{damages}; 'pneumoray train-all' trains it again from epoch {state.epoch + 1}"
+        return state, {"outcome": "damaged", "reason": reason}
 
     def study(self) -> Study | None:
         """The study as it was last run here; None before the first run."""

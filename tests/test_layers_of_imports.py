@@ -17,7 +17,7 @@ PACKAGE = Path(pneumoray.__file__).parent
 LAYERS: list[set[str]] = [
     {"redaction"},
     {"errors", "words"},
-    {"artifact", "ray_job"},
+    {"artifact", "ray_job", "faults"},
     {"root"},
     {"data", "models"},
     {"settings"},
@@ -25,7 +25,7 @@ LAYERS: list[set[str]] = [
     {"study"},
     {"grid"},
     {"study_file"},
-    {"predictions", "journal", "member", "inputs", "table_file"},
+    {"predictions", "journal", "member", "inputs", "table_file", "damage", "epochs"},
     {"checkpoint", "evaluation", "tracking"},
     {"discarding"},
     {"training", "bundle", "voting", "study_folder"},
@@ -35,6 +35,7 @@ LAYERS: list[set[str]] = [
     {"stages.prepare", "stages.trial_report"},
     {
         "stages.default_study",
+        "stages.lonely",
         "stages.provenance",
         "stages.champion",
         "stages.recording",

@@ -190,6 +190,26 @@ def test_a_row_says_how_far_its_trial_came(ranked):
     assert (failed.epochs, failed.val_auroc) == (0, None)
 
 
+def test_a_damaged_trial_says_so_and_the_others_stay_as_they_are(ranked):
+    before = {row.trial: row for row in ranked.folder.rows()}
+    damages = {"done": {"optimizer.pt": {"bytes": 9, "sha256": ""}}, "again": None}
+    for name, files in damages.items():
+        path = ranked.folder.trial(ranked.ids[name]) / "epoch-0001" / "state.json"
+        if files is None:
+            path.write_text("{")
+        else:
+            artifact.write_json(path, artifact.read_json(path) | {"files": files})
+    rows = {row.trial: row for row in ranked.folder.rows()}
+    done, again = (rows.pop(ranked.ids[name]) for name in damages)
+    assert (done.outcome, done.epochs, done.val_auroc) == ("damaged", 0, None)
+    assert done.reason == (
+        "optimizer.pt is missing in epoch-0001; 'pneumoray train-all' trains it again from epoch 1"
+    )
+    assert (again.outcome, again.epochs) == ("failed", 0)
+    assert "state.json can't be read" in again.reason
+    assert all(row == before[trial] for trial, row in rows.items() if row.epochs == 0)
+
+
 def test_nothing_runs_where_no_process_holds_the_study(ranked):
     rows = {row.trial: row for row in ranked.folder.rows()}
     left = rows[ranked.ids["running"]]

@@ -63,7 +63,7 @@ class Pack:
 def open_pack(path: Path) -> Pack:
     """The pack in folder `path`. Raises DataError when it is not complete."""
     try:
-        about = artifact.read_json(path / ABOUT)
+        about = artifact.read_json(path / ABOUT, "it was damaged")
         manifest = Manifest.load(path)
         settings = ImageSettings(**about["settings"])
         size = (path / PIXELS).stat().st_size
@@ -73,7 +73,7 @@ def open_pack(path: Path) -> Pack:
             raise ValueError("the manifest does not match the hash")
     except (PneumorayError, OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
-            f"{path} is no complete pack ({error}); delete it and pack the images again"
+            f"{path} is no complete pack ({error}); 'pneumoray train-all' makes it again from the images"
         ) from None
     shape = (len(manifest.images), *settings.shape)
     pixels = np.memmap(path / PIXELS, dtype=np.uint8, mode="r", shape=shape)

@@ -45,6 +45,9 @@ def check_names(
                 )
 
 
+_LACKING = ("failed", "damaged")  # outcomes that give no candidate
+
+
 def register(study: Study, folder: StudyFolder, journal: Journal, promote: bool) -> None:
     """Bundle and register the best trial of each family that was trained to its full budget.
 
@@ -83,12 +86,12 @@ def champions_of(folder: StudyFolder) -> list[Candidate]:
 def candidates(folder: StudyFolder) -> list[Candidate]:
     """Every trial of the study that was trained to its full budget."""
     rows = folder.rows()
-    lacking = {row.config.config_id for row in rows if row.outcome == "failed"}
+    lacking = {row.config.config_id for row in rows if row.outcome in _LACKING}
     found = []
     for row in rows:
         best = row.state.best
         if (
-            row.outcome == "failed"
+            row.outcome in _LACKING
             or not ended(row.config, row.state, row.config.epochs)
             or not best
         ):

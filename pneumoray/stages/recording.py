@@ -1,6 +1,6 @@
 """While a stage works, its journal goes to MLflow; what could not be sent is said at the end."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,15 @@ def recorded(folder: StudyFolder, settings: tracking.Settings, on_event: OnEvent
             about = {"study": folder.name, "records": unsent, "reason": reason}
             on_event({"type": "unsent", **about})
         mark(folder, settings, all_sent=not unsent)
+
+
+def check(
+    settings: tracking.Settings, study: str, families: Iterable[str], on_event: OnEvent
+) -> None:
+    """Raise TrackingError, before anything is trained, unless a study's runs and models can be written."""
+    tracking.check(settings)
+    bring_here(settings, on_event)
+    tracking.check_writing(settings, study, families)
 
 
 def bring_here(settings: tracking.Settings, on_event: OnEvent) -> None:

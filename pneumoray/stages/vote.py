@@ -22,6 +22,9 @@ from pneumoray.voting import Candidate, soft_vote, voters
 from pneumoray.workspace import open_workspace
 
 RECORD = "ensemble.json"
+_MEND = (
+    "put back a copy; report.md beside it says the same, and without it test would be opened again"
+)
 OperatingPoint = tuple[float, float | None]  # temperature, threshold
 
 
@@ -51,9 +54,7 @@ def ensemble(
     settings = tracking.find_settings(
         None if mlflow is None else Path(mlflow), place.root, folder.name == "demo"
     )
-    tracking.check(settings)
-    recording.bring_here(settings, on_event)
-    tracking.check_writing(settings, folder.name, ["ensemble"])
+    recording.check(settings, folder.name, ["ensemble"], on_event)
     registered_name = functools.partial(settings.model_name, folder.name)
     members = voters(champion.candidates(folder), top, registered_name, families, any_family)
     request = _request(folder, members)
@@ -64,7 +65,7 @@ def ensemble(
         if (target / RECORD).exists():
             text = "these members were tested before: this is the stored report"
             on_event({"type": "note", "text": text})
-            record = artifact.read_json(target / RECORD)
+            record = artifact.read_json(target / RECORD, _MEND)
             noted = name in latest(folder.journal, "ensemble", "ensemble")
             if noted and not promote and recording.all_sent(folder, settings):
                 return reports.Report(record["report"], target)
