@@ -63,8 +63,7 @@ def train_all(
     prepare.check_outputs(configs, listed[0].classes)
     folder, remote = place.study(study.name), is_remote(address)
     if not fresh:
-        prepare.check_order(folder, listed[0].classes)
-        prepare.check_code(folder, [config.trial_id for config in configs])
+        prepare.check_unchanged(folder, listed[0].classes, [c.trial_id for c in configs])
     new = [c for c in configs if fresh or checkpoint.starts_anew(folder.trial(c.trial_id))]
     workers = max((config.workers for config in new), default=0)
     if new and not remote:  # a cluster is asked when it is reached
