@@ -70,8 +70,8 @@ def why_not(address: str, error: Exception) -> str:
         return _WANTS_TOKEN.format(address)
     if address == "auto" and isinstance(error, ConnectionError):
         return (
-            "RAY_ADDRESS=auto wants a Ray cluster that runs on this machine and lets us in, and there is none: "
-            "start one with 'ray start --head' (or cluster/start-head.sh), or leave RAY_ADDRESS unset"
+            "RAY_ADDRESS=auto wants a Ray cluster that runs on this machine and lets us in, and there is "
+            "none: start one with 'ray start --head' (or cluster/start-head.sh), or leave RAY_ADDRESS unset"
         )
     return f"can't use the Ray cluster at {address}: {text[:200]}; check it with 'ray status'"
 
