@@ -109,9 +109,12 @@ class Run:
         self.folder.scratch.mkdir(parents=True, exist_ok=True)
         handler = self._handler(trials, until)
         if stage == "race":
-            race.run_rung(trials, until, resources, self.folder.scratch, handler)
+            failed = race.run_rung(trials, until, resources, self.folder.scratch, handler)
         else:
-            final.run_final(trials, resources, self.folder.scratch, handler)
+            failed = final.run_final(trials, resources, self.folder.scratch, handler)
+        if failed:
+            errors = self.folder.trial("TRIAL") / runtime.ERROR_FILE
+            self.on_event({"type": "note", "text": f"tracebacks of what failed: {errors}"})
 
     @contextmanager
     def closing(self) -> Iterator[None]:
