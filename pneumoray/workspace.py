@@ -50,15 +50,18 @@ class Workspace:
         if (self.root / _LAST).exists() and artifact.read_json(self.root / _LAST)["study"] == name:
             (self.root / _LAST).unlink()
 
-    def find(self, name: str | None) -> StudyFolder:
-        """The named study, else the only one, else the last trained. Raises StudyError if none is."""
+    def find(self, name: str | None, option: str = "--study") -> StudyFolder:
+        """The named study, else the only one, else the last trained.
+
+        Raises StudyError if none is, and names the `option` to choose one with.
+        """
         known = self.trained_studies()
         if name is None and len(known) > 1 and (self.root / _LAST).exists():
             name = artifact.read_json(self.root / _LAST)["study"]
         name = name or known[0] if len(known) == 1 else name
         if name is None:
             raise StudyError(
-                f"workspace {self.root} holds several studies: choose with --study from "
+                f"workspace {self.root} holds several studies: choose with {option} from "
                 f"{some_of(known, 8)}"
             )
         if name not in known:

@@ -276,21 +276,31 @@ def test_a_server_that_will_not_do_is_one_line(here, server, status, text, said)
     assert written(here / "pneumoray-workspace") == []
 
 
-@pytest.mark.parametrize("command", ["ensemble", "leaderboard"])
-def test_several_studies_must_be_told_apart(here, command):
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        (["ensemble"], "--study"),
+        (["leaderboard"], "--study"),
+        (["compare", "--by", "lr"], "--study"),
+        (["ui"], "--study"),
+        (["predict", "xrays"], "--model"),
+        (["evaluate", "xrays"], "--model"),
+    ],
+)
+def test_several_studies_must_be_told_apart_with_an_option_that_is_there(here, command, option):
     place = open_workspace()
     for name in ("a", "b"):
         study = parse({"name": name, "backbones": ["resnet18"]})
         place.study(name).claim(study, {}, False, {"leaks_allowed": False})
     before = written(place.root)
-    for more, said in (
-        ([], "several studies.*--study from a, b"),
-        (["--study", "c"], "no study 'c'"),
-    ):
-        result = invoke(command, *more)
-        assert result.exit_code == 1
-        (line,) = result.stderr.splitlines()
-        assert re.search(said, line)
+    holds = f"error: workspace {place.root} holds"
+    result = invoke(*command)
+    assert result.exit_code == 1
+    assert result.stderr == f"{holds} several studies: choose with {option} from a, b\n"
+    result = invoke(*command, option, "c")
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert re.search("no (study|model) 'c'.*a, b", line)
     assert written(place.root) == before
 
 

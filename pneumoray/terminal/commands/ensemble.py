@@ -63,6 +63,6 @@ def ensemble(
         show_next(
             {
                 "ask about a film": command("predict FILM", {"model": study} | place),
-                "look at every run": command("ui", place | {"mlflow": mlflow}),
+                "look at every run": command("ui", {"study": study, **place, "mlflow": mlflow}),
             }
         )
