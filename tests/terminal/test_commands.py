@@ -457,3 +457,19 @@ def test_a_job_refuses_every_relative_path_that_it_is_given(arguments):
     result = invoke(*arguments, RAY_JOB_CONFIG_JSON_ENV_VAR="{}")
     assert result.exit_code == 2
     assert "is a relative path, and a Ray job does not know the folder" in result.output
+
+
+@pytest.mark.parametrize(
+    ("command", "line"),
+    [
+        (
+            ["predct"],
+            "error: No such command 'predct'. Did you mean 'predict'? See 'pneumoray --help'.",
+        ),
+        (["nothing-like-it"], "error: No such command 'nothing-like-it'. See 'pneumoray --help'."),
+        (["audit"], "error: Missing argument 'DATA'. See 'pneumoray audit --help'."),
+    ],
+)
+def test_a_usage_error_is_one_sentence_and_where_help_is(command, line):
+    result = CliRunner().invoke(main, command, prog_name="pneumoray")
+    assert (result.exit_code, result.stderr) == (2, line + "\n")

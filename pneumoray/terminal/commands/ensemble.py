@@ -5,9 +5,10 @@ import json
 import click
 
 from pneumoray.terminal.options import json_option, ray_options, study_option, workspace_option
+from pneumoray.terminal.stopping import GoesOn
 
 
-@click.command()
+@click.command(cls=GoesOn)
 @study_option
 @click.option(
     "--top",
