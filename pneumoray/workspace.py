@@ -1,6 +1,7 @@
 """Workspace: the folder that holds Packs, studies and, by default, MLflow's database."""
 
 import os
+import shlex
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,13 @@ class Workspace:
             f"or name another with --workspace or {ENVIRONMENT_VARIABLE}"
         )
 
+    def command(self, words: str) -> str:
+        """'pneumoray ui --workspace ws': a command that means this workspace, as one can paste it."""
+        if self.root == _default().absolute():
+            return f"pneumoray {words}"
+        place = min(os.path.relpath(self.root), str(self.root), key=len)
+        return f"pneumoray {words} --workspace {shlex.quote(place)}"
+
     def remember(self, name: str) -> None:
         """Note the study trained last; later commands mean it when they name none."""
         artifact.write_json(self.root / _LAST, {"study": name})
@@ -79,7 +87,7 @@ def open_workspace(path: Path | str | None = None, *, to_write: bool = True) -> 
     change their folder. Raises WorkspaceError when it can't be written, or when none is named by an
     absolute path inside a Ray job, whose current folder is none of the user's.
     """
-    named = Path(path or os.environ.get(ENVIRONMENT_VARIABLE) or DEFAULT).expanduser()
+    named = Path(path).expanduser() if path else _default()
     if ray_job.is_inside() and not named.is_absolute():
         raise WorkspaceError(
             "a Ray job needs a workspace by its absolute path: give --workspace DIR, or start the "
@@ -97,3 +105,8 @@ def open_workspace(path: Path | str | None = None, *, to_write: bool = True) -> 
             f"workspace {root} can't be written ({error.strerror}); name another with --workspace"
         ) from None
     return Workspace(root)
+
+
+def _default() -> Path:
+    """Where a workspace is that no option names; relative to the current folder."""
+    return Path(os.environ.get(ENVIRONMENT_VARIABLE) or DEFAULT).expanduser()
