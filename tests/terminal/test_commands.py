@@ -123,7 +123,11 @@ DATA, XRAYS = ["--data", "data"], ["--data", "xrays"]
 # name: (command, what sets it up and may add arguments, what the line says: the thing; the next step)
 MISTAKES = {
     "no data named": (TRAIN, None, "names no data.*--data.*PNEUMORAY_DATA.*--study demo"),
-    "no such folder": ([*TRAIN, "--data", "nowhere"], None, "nowhere does not exist.*--data"),
+    "no such folder": (
+        [*TRAIN, "--data", "nowhere"],
+        None,
+        "nowhere does not exist; name an image folder or a CSV table",
+    ),
     "no images": ([*TRAIN, *DATA], no_images, "data"),
     "one class only": ([*TRAIN, *DATA], one_class, r"one class only \(NORMAL\)"),
     "class with one patient": ([*TRAIN, *DATA], one_patient, "PNEUMONIA has 1 patient"),
@@ -131,6 +135,21 @@ MISTAKES = {
     "no patient known": ([*TRAIN, *DATA], no_patients, "patient_rule.*--no-patients"),
     "several labels": (TRAIN, several_labels, "label"),
     "misspelt key": ([*TRAIN, *XRAYS], misspelt, "'epohcs'; did you mean epochs"),
+    "a word for a number": (
+        [*TRAIN, *XRAYS, "--set", "lr=abc"],
+        None,
+        "^error: study: lr 'abc': it has to be a valid number$",
+    ),
+    "a part of an epoch": (
+        [*TRAIN, *XRAYS, "--set", "epochs=1.5"],
+        None,
+        "^error: study: epochs 1.5: it has to be a valid integer$",
+    ),
+    "below the range": (
+        [*TRAIN, *XRAYS, "--set", "epochs=0"],
+        None,
+        "^error: study: epochs 0: it has to be greater than or equal to 1$",
+    ),
     "misspelt override": ([*TRAIN, "--set", "epohcs=3"], None, "'epohcs'; did you mean epochs"),
     "no such study": (["train-all", "--study", "xray64"], None, "'xray64'.*did you mean xray-64"),
     "no such study file": (["train-all", "--study", "x.yaml"], None, r"x\.yaml can't be read"),
@@ -222,7 +241,11 @@ MISTAKES = {
     "layer string": (["layers", "C8-D-F-D"], None, r"position 2 \(D\).*8 x 224 x 224"),
     "compare before training": (["compare", "--by", "lr"], None, "nothing is trained.*train-all"),
     "no small table": ([*TRAIN, *XRAYS, "--small"], None, "no table 'small'"),
-    "audit of nothing": (["audit", "nowhere"], None, "nowhere does not exist"),
+    "audit of nothing": (
+        ["audit", "nowhere"],
+        None,
+        "nowhere does not exist; name an image folder or a CSV table$",
+    ),
     "audit with no pattern": (
         ["audit", "xrays", "--patient-rule", "("],
         None,
@@ -467,6 +490,30 @@ def test_a_job_refuses_every_relative_path_that_it_is_given(arguments):
             "error: No such command 'predct'. Did you mean 'predict'? See 'pneumoray --help'.",
         ),
         (["nothing-like-it"], "error: No such command 'nothing-like-it'. See 'pneumoray --help'."),
+        (
+            ["audit", ""],
+            "error: Invalid value for 'DATA': the path is empty. See 'pneumoray audit --help'.",
+        ),
+        (
+            ["init", ""],
+            "error: Invalid value for '[FILE]': the path is empty. See 'pneumoray init --help'.",
+        ),
+        (
+            ["list", "--workspace", ""],
+            "error: Invalid value for '--workspace': the path is empty. See 'pneumoray list --help'.",
+        ),
+        (
+            ["leaderboard", "--csv", "--json"],
+            "error: --csv and --json exclude each other. See 'pneumoray leaderboard --help'.",
+        ),
+        (
+            ["leaderboard", "--latex", "--json"],
+            "error: --latex and --json exclude each other. See 'pneumoray leaderboard --help'.",
+        ),
+        (
+            ["compare", "--by", "lr", "--csv", "--markdown"],
+            "error: --csv and --markdown exclude each other. See 'pneumoray compare --help'.",
+        ),
         (["audit"], "error: Missing argument 'DATA'. See 'pneumoray audit --help'."),
     ],
 )
