@@ -123,8 +123,8 @@ def test_the_vote_has_one_line_a_model_and_keeps_each_column_under_its_heading(n
         assert [cell for row in rows for cell in row[1:]] == [f"{model[n]:.4f}" for n in scores]
     assert "Test split of study mine: 60 images of 60 patients, opened 2 times" in lines
     assert lines[-2:] == [
-        "report: ws/ensembles/ensemble-1/report.md",
-        "model:  ws/ensembles/ensemble-1/bundle",
+        "the report (report.md) and the model (bundle) are in",
+        "ws/ensembles/ensemble-1",
     ]
 
 
