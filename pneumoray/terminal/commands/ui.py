@@ -1,5 +1,7 @@
 """pneumoray ui"""
 
+import sys
+
 import click
 
 from pneumoray.terminal.options import mlflow_option, study_option, workspace_option
@@ -26,4 +28,4 @@ def ui(study, workspace, mlflow, port, verbose):
     study = place.find(study).name
     settings = tracking.find_settings(mlflow, place.root, study == "demo")
     status = tracking.serve(settings, study, click.echo, port=port, verbose=verbose)
-    click.get_current_context().exit(status)
+    sys.exit(status)
