@@ -127,9 +127,19 @@ def validated(model: type[Model], values: dict[str, Any], where: str) -> Model:
             raise StudyError(f"{where}: unknown key {key!r}{near}") from None
         if first["type"] == "missing":
             raise StudyError(f"{where}: key {key!r} is missing") from None
-        message = first["msg"].removeprefix("Value error, ")
+        message = in_plain_words(first["msg"])
         found = f"{key} {first['input']!r}: " if key else ""
         raise StudyError(f"{where}: {found}{message}") from None
+
+
+def in_plain_words(said: str) -> str:
+    """What pydantic says of a value, less what it says of its own parsing."""
+    of_ours = said.removeprefix("Value error, ")
+    if of_ours != said:
+        return of_ours
+    return re.sub(r", (unable to|got a number).*", "", said).replace(
+        "Input should be", "it has to be"
+    )
 
 
 def _known_keys(model: type[pydantic.BaseModel], loc: list[str]) -> list[str]:

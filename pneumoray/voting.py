@@ -1,6 +1,5 @@
 """Champions by validation, and their soft vote."""
 
-import shlex
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -74,13 +73,13 @@ def champions(
 def voters(
     candidates: Sequence[Candidate],
     top: int,
-    registered_name: Callable[[str], str],
+    scoring: Callable[[str], str],
     families: Sequence[str] = (),
     any_family: bool = False,
 ) -> list[Candidate]:
     """The `top` champions that vote, at least two.
 
-    `registered_name` gives a family's name in the registry, for the advice in an error.
+    `scoring` gives the command that scores a family's champion alone, for the advice in an error.
     Raises StudyError where fewer are there, or one is asked for, and says what can be voted instead.
     """
     found = champions(candidates, len(candidates), families, any_family)
@@ -94,8 +93,7 @@ def voters(
     elif not any_family and top > len(found) > 1:
         ways.append("train more (--any-family finds no other trial)")
     if len(found) == 1 or top == 1:
-        model = shlex.quote(f"models:/{registered_name(found[0].family)}@champion")
-        ways.append(f"score one model alone with 'pneumoray evaluate DATA --model {model}'")
+        ways.append(f"score one model alone with '{scoring(found[0].family)}'")
     raise StudyError(f"{_too_few(found, top, any_family)}: {', or '.join(ways)}")
 
 

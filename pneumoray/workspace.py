@@ -1,6 +1,7 @@
 """Workspace: the folder that holds Packs, studies and, by default, MLflow's database."""
 
 import os
+import shlex
 import tempfile
 import unicodedata
 from dataclasses import dataclass
@@ -43,6 +44,13 @@ class Workspace:
             f"or name another with --workspace or {ENVIRONMENT_VARIABLE}"
         )
 
+    def command(self, words: str) -> str:
+        """'pneumoray ui --workspace ws': a command that means this workspace, as one can paste it."""
+        if self.root == _default().absolute():
+            return f"pneumoray {words}"
+        place = min(os.path.relpath(self.root), str(self.root), key=len)
+        return f"pneumoray {words} --workspace {shlex.quote(place)}"
+
     def remember(self, name: str) -> None:
         """Note the study trained last; later commands mean it when they name none."""
         artifact.write_json(self.root / _LAST, {"study": name})
@@ -52,15 +60,18 @@ class Workspace:
         if (self.root / _LAST).exists() and artifact.read_json(self.root / _LAST)["study"] == name:
             (self.root / _LAST).unlink()
 
-    def find(self, name: str | None) -> StudyFolder:
-        """The named study, else the only one, else the last trained. Raises StudyError if none is."""
+    def find(self, name: str | None, option: str = "--study") -> StudyFolder:
+        """The named study, else the only one, else the last trained.
+
+        Raises StudyError if none is, and names the `option` to choose one with.
+        """
         known = self.trained_studies()
         if name is None and len(known) > 1 and (self.root / _LAST).exists():
             name = artifact.read_json(self.root / _LAST)["study"]
         name = name or known[0] if len(known) == 1 else name
         if name is None:
             raise StudyError(
-                f"workspace {self.root} holds several studies: choose with --study from "
+                f"workspace {self.root} holds several studies: choose with {option} from "
                 f"{some_of(known, 8)}"
             )
         if name not in known:
@@ -79,7 +90,7 @@ def open_workspace(path: Path | str | None = None, *, to_write: bool = True) -> 
     or when none is named by an absolute path inside a Ray job, whose current folder is none of the
     user's.
     """
-    named = Path(path or os.environ.get(ENVIRONMENT_VARIABLE) or DEFAULT).expanduser()
+    named = Path(path).expanduser() if path else _default()
     if ray_job.is_inside() and not named.is_absolute():
         raise WorkspaceError(
             "a Ray job needs a workspace by its absolute path: give --workspace DIR, or start the "
@@ -109,3 +120,8 @@ def _check_name(root: Path) -> None:
             f"workspace {str(root)!r} has a character that is no text; name another with --workspace "
             f"or {ENVIRONMENT_VARIABLE}"
         )
+
+
+def _default() -> Path:
+    """Where a workspace is that no option names; relative to the current folder."""
+    return Path(os.environ.get(ENVIRONMENT_VARIABLE) or DEFAULT).expanduser()

@@ -87,11 +87,14 @@ def test_nothing_trained_says_what_to_do():
 )
 def test_as_many_vote_as_were_asked_for(options, expected):
     assert [
-        chosen.trial for chosen in voters(FIELD, registered_name="lung-{}".format, **options)
+        chosen.trial
+        for chosen in voters(
+            FIELD, scoring="pneumoray evaluate DATA --model lung-{}".format, **options
+        )
     ] == expected
 
 
-ALONE = r"score one model alone with 'pneumoray evaluate DATA --model models:/lung-vgg@champion'"
+ALONE = r"score one model alone with 'pneumoray evaluate DATA --model lung-vgg'"
 REFUSED = {
     "more families than there are": (
         {"top": 5},
@@ -126,7 +129,7 @@ REFUSED = {
 @pytest.mark.parametrize(("options", "said"), REFUSED.values(), ids=REFUSED.keys())
 def test_a_vote_that_can_not_be_had_says_which_can(options, said):
     with pytest.raises(StudyError, match=said):
-        voters(FIELD, registered_name="lung-{}".format, **options)
+        voters(FIELD, scoring="pneumoray evaluate DATA --model lung-{}".format, **options)
 
 
 def test_where_no_other_trial_is_trained_any_family_is_not_offered_as_a_way():

@@ -58,6 +58,15 @@ def test_inside_a_ray_job_it_must_be_named_by_an_absolute_path(tmp_path, monkeyp
     assert open_workspace(tmp_path / "ws").root == tmp_path / "ws"
 
 
+def test_a_command_names_a_workspace_that_is_not_the_default(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PNEUMORAY_WORKSPACE", raising=False)
+    assert open_workspace().command("ui") == "pneumoray ui"
+    assert open_workspace("my ws").command("ui") == "pneumoray ui --workspace 'my ws'"
+    monkeypatch.setenv("PNEUMORAY_WORKSPACE", "my ws")
+    assert open_workspace().command("ui") == "pneumoray ui"
+
+
 def test_opening_leaves_nothing_in_it_but_its_identity(place):
     assert os.listdir(place.root) == ["workspace.json"]
 

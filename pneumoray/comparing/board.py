@@ -31,13 +31,23 @@ class Board:
         return f"Leaderboard of study {self.study}" + (f", {seeds} seeds each" if seeds else "")
 
     @property
-    def warnings(self) -> list[str]:
-        """Lines: each doubt, then what the audit noticed."""
+    def names(self) -> dict[str, str]:
+        """What each trial is called: {trial id: name}."""
+        return naming.told_apart(row.config for one in self.standings for row in one.rows)
+
+    @property
+    def remarks(self) -> list[tuple[str, str]]:
+        """(head, sentence): each doubt, then what the audit noticed."""
         noticed = self.noticed if self.doubts else []
         return [
-            *(f"doubt: {doubt}" for doubt in self.doubts),
-            *(f"       the audit noticed: {message}" for message in noticed),
+            *(("doubt: ", doubt) for doubt in self.doubts),
+            *(("the audit noticed: ", message) for message in noticed),
         ]
+
+    @property
+    def warnings(self) -> list[str]:
+        """The remarks as lines."""
+        return [head + sentence for head, sentence in self.remarks]
 
     def table(self) -> pd.DataFrame:
         """One row a configuration, all that is known of it; columns as in `evaluation.tables`."""
@@ -47,8 +57,8 @@ class Board:
         """What decides: what the configurations are called, score, seeds, epochs, minutes, outcome."""
         whole = self.table().rename(columns={"epochs_trained": "epochs"})
         deciding = [name for name in _DECIDING if name != "seeds" or not self._seeds]
-        names = naming.names(standing.config for standing in self.standings)
-        if len(set(names.values())) == len(whole) > 1:
+        names = naming.told_apart(standing.config for standing in self.standings)
+        if names.keys() != set(names.values()):
             whole[whole.columns[0]] = [names[one.config.trial_id] for one in self.standings]
         return whole[[whole.columns[0], *deciding]]
 
@@ -69,6 +79,6 @@ class Board:
 def board_of(folder: "StudyFolder", run_ids: dict[str, str]) -> Board:
     """The leaderboard of the study in this folder; `run_ids` are its trials' runs in MLflow."""
     rows = folder.rows(run_ids)
-    doubts = suspicions(rows)
+    doubts = suspicions(rows, naming.told_apart(row.config for row in rows))
     noticed = explaining(folder.findings()) if doubts else []
     return Board(folder.name, leaderboard.standings(rows), doubts, noticed)

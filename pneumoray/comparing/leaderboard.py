@@ -11,22 +11,11 @@ import pandas as pd
 
 from pneumoray.comparing.axes import setting, varying
 from pneumoray.config import Config
-from pneumoray.evaluation.tables import plain, to_csv, to_latex
+from pneumoray.evaluation.tables import plain
 
 if TYPE_CHECKING:
     from pneumoray.epochs import EpochRecord
     from pneumoray.study_folder import TrialRow
-
-__all__ = [
-    "Standing",
-    "proposed_vote",
-    "standings",
-    "table",
-    "to_csv",
-    "to_json",
-    "to_latex",
-    "varying",
-]
 
 _VOTERS = 3  # of a vote that is proposed
 

@@ -33,6 +33,14 @@ def names(configs: Iterable[Config]) -> dict[str, str]:
     return found
 
 
+def told_apart(configs: Iterable[Config]) -> dict[str, str]:
+    """Like `names`; the trial ids themselves where names tell nothing apart, as of a lone trial."""
+    found = names(configs)
+    return (
+        found if len(set(found.values())) == len(found) > 1 else {trial: trial for trial in found}
+    )
+
+
 def compared(study: Study) -> dict[str, dict[str, str]]:
     """{trial id: names of the comparisons and arms that it belongs to, as far as they have one}."""
     found: dict[str, dict[str, str]] = defaultdict(dict)

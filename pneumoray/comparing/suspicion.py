@@ -1,7 +1,7 @@
 """What the accuracies of a study give reason to doubt: too good to be true, or learned by heart."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,16 +25,17 @@ _EXPLAINING = (
 )
 
 
-def suspicions(rows: Iterable["TrialRow"]) -> list[str]:
+def suspicions(rows: Iterable["TrialRow"], names: Mapping[str, str]) -> list[str]:
     """What the accuracies give reason to doubt: at most a line a configuration, the worst three.
 
+    `names` are what the trials are called: {trial id: name}.
     Training and validation accuracy both above 99.5 % at any epoch: suspect copies of an image on
     both sides. A gap of more than ten points at the best epoch or the last: overfitting; not of what
     the race cut, which had hardly begun.
     """
     worst: dict[str, tuple[float, str]] = {}
     for row in rows:
-        doubt = _doubt(row)
+        doubt = _doubt(row, names[row.trial])
         if doubt and doubt > worst.get(row.config.config_id, (0.0, "")):
             worst[row.config.config_id] = doubt
     lines = [line for _, line in sorted(worst.values(), key=lambda doubt: (-doubt[0], doubt[1]))]
@@ -43,7 +44,7 @@ def suspicions(rows: Iterable["TrialRow"]) -> list[str]:
     return lines[:_MOST_LINES] + (more if num_more > 0 else [])
 
 
-def _doubt(row: "TrialRow") -> tuple[float, str] | None:
+def _doubt(row: "TrialRow", name: str) -> tuple[float, str] | None:
     """How bad, and the line; what is too good is worse than any gap."""
     best = row.state.best
     if best is None or row.outcome == "failed":
@@ -52,7 +53,7 @@ def _doubt(row: "TrialRow") -> tuple[float, str] | None:
     highest = max(row.state.records, key=_lower_accuracy)
     if _lower_accuracy(highest) > _TOO_GOOD:
         return 1 + highest.val_accuracy, (
-            f"{row.trial}: accuracy {highest.train_accuracy:.1%} in training and "
+            f"{name}: accuracy {highest.train_accuracy:.1%} in training and "
             f"{highest.val_accuracy:.1%} in validation at epoch {highest.epoch} is too good: suspect "
             "copies or leaks between the splits"
         )
@@ -60,7 +61,7 @@ def _doubt(row: "TrialRow") -> tuple[float, str] | None:
     if row.outcome == "cut" or not _gap(widest) > _WIDE_GAP:
         return None
     return _gap(widest), (
-        f"{row.trial}: accuracy {widest.train_accuracy:.1%} in training but {widest.val_accuracy:.1%} in "
+        f"{name}: accuracy {widest.train_accuracy:.1%} in training but {widest.val_accuracy:.1%} in "
         f"validation at epoch {widest.epoch}: {100 * _gap(widest):.1f} points apart, it overfits or "
         "validation is unlike training"
     )

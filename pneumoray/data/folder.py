@@ -59,9 +59,7 @@ def scan(
         elif data.is_file():
             root, table, findings = list_table(data, (images or data.parent).absolute())
         else:
-            raise DataError(
-                f"{data} does not exist; name an image folder or a CSV table with --data"
-            )
+            raise DataError(f"{data} does not exist; name an image folder or a CSV table")
     except OSError as error:
         raise DataError(f"{error.filename} can't be read ({error.strerror}); check it") from None
     _check_names(table["id"])

@@ -46,7 +46,10 @@ HEADINGS: dict[str, tuple[str, Format]] = {
     "parameters": ("parameters", "{:,.0f}".format),
     "trainable": ("trainable", "{:,.0f}".format),
     "minutes": ("minutes", lambda value: f"{value:.1f}" if value >= 10 else f"{value:.2f}"),
-    "images_per_second": ("images/s", "{:.0f}".format),
+    "images_per_second": (
+        "images/s",
+        lambda value: f"{value:.0f}" if value >= 10 else f"{value:.2g}",
+    ),
     "overfits_from": ("overfits from epoch", "{:.0f}".format),
     "outcome": ("outcome", str),
 }

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from pneumoray import artifact, tracking
-from pneumoray.comparing import comparison
+from pneumoray.comparing import comparison, naming
 from pneumoray.comparing.axes import with_unit
 from pneumoray.comparing.contexts import Arms, axes_of
 from pneumoray.comparing.pictures import pictures
@@ -96,7 +96,7 @@ def compare(
         axis=axis,
         table=compared.known(),
         notes=compared.notes,
-        suspicions=suspicions(meant),
+        suspicions=suspicions(meant, naming.told_apart(row.config for row in rows)),
         noticed=explaining(folder.findings()),
         pictures=pictures(compared),
         facts=_facts(folder),

@@ -83,7 +83,7 @@ def load_model(
 def _find(place: Workspace, name: Path | str | None) -> tuple[str, Path, StudyFolder | None]:
     """(what people call it, the bundle's folder, the study it is of)"""
     if name is None or str(name) in place.studies():
-        study = place.find(None if name is None else str(name))
+        study = place.find(None if name is None else str(name), option="--model")
         return *_of_study(study), study
     folder = Path(name).expanduser()
     if not folder.is_dir():

@@ -177,6 +177,7 @@ class Run:
 
     def _announce(self, stage: str, todo: Sequence[Trial], until: int | None, slots: int) -> None:
         states = {trial.id: checkpoint.read_state(trial.folder) for trial in todo}
+        names = naming.told_apart(trial.config for trial in self.trials)
         self.on_event(
             {
                 "type": "stage",
@@ -185,6 +186,7 @@ class Run:
                 "trials": [
                     {
                         "trial": trial.id,
+                        "name": names[trial.id],
                         "backbone": trial.config.backbone,
                         "epoch": states[trial.id].epoch,
                         "until": until or trial.config.epochs,

@@ -8,6 +8,7 @@ from typing import Any
 from pneumoray import artifact
 from pneumoray.comparing import leaderboard as boards
 from pneumoray.comparing import naming
+from pneumoray.evaluation.tables import to_csv
 from pneumoray.journal import Journal, read
 from pneumoray.study_folder import StudyFolder
 
@@ -22,7 +23,7 @@ def note(folder: StudyFolder, journal: Journal) -> None:
     scores = table.columns.get_loc("val_auroc")  # they come first, what was varied and hashes last
     table = table[[*table.columns[scores:], *table.columns[:scores]]]
     table.insert(0, "name", [names[standing.config.trial_id] for standing in found])
-    files = {"leaderboard.csv": boards.to_csv(table.dropna(axis="columns", how="all")).encode()}
+    files = {"leaderboard.csv": to_csv(table.dropna(axis="columns", how="all")).encode()}
     if best.mean is not None:
         from pneumoray.evaluation.leaderboard_plot import picture
 

@@ -1,6 +1,6 @@
 """ensemble: champions by validation -> soft vote -> operating point -> the test split, opened once."""
 
-import functools
+import shlex
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
@@ -55,8 +55,13 @@ def ensemble(
         None if mlflow is None else Path(mlflow), place.root, folder.name == "demo"
     )
     recording.check(settings, folder.name, ["ensemble"], on_event)
-    registered_name = functools.partial(settings.model_name, folder.name)
-    members = voters(champion.candidates(folder), top, registered_name, families, any_family)
+
+    def scoring(family: str) -> str:
+        model = shlex.quote(f"models:/{settings.model_name(folder.name, family)}@champion")
+        where = "" if mlflow is None else f" --mlflow {shlex.quote(str(mlflow))}"
+        return place.command(f"evaluate DATA --model {model}{where}")
+
+    members = voters(champion.candidates(folder), top, scoring, families, any_family)
     request = _request(folder, members)
     name = f"ensemble-{artifact.digest(request)[:8]}"
     target = folder.path / "ensembles" / name

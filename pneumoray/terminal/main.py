@@ -25,6 +25,7 @@ from pneumoray.terminal.commands.sync import sync
 from pneumoray.terminal.commands.train_all import train_all
 from pneumoray.terminal.commands.ui import ui
 from pneumoray.terminal.encoding import make_streams_print_all
+from pneumoray.terminal.stopping import StoppedMidway
 
 _EXIT_INTERRUPTED = 130
 _USERS_TO_MEND = (  # a disk or a path, not a fault of ours
@@ -50,15 +51,18 @@ class OneLineGroup(click.Group):
             sys.exit(error.exit_code)
         except click.UsageError as error:
             command = error.ctx.command_path if error.ctx else "pneumoray"
-            message = " ".join(error.format_message().split()).rstrip(".")
-            _fail(f"{message}. See '{command} --help'.", error.exit_code)
+            message = " ".join(error.format_message().split())
+            end = "" if message.endswith((".", "?")) else "."
+            _fail(f"{message}{end} See '{command} --help'.", error.exit_code)
         except PneumorayError as error:
             _fail(str(error))
         except BrokenPipeError:  # who reads has read enough, as head does
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)
-        except (KeyboardInterrupt, click.Abort):
+        except StoppedMidway:
             _fail("stopped; the same command goes on from here", _EXIT_INTERRUPTED)
+        except (KeyboardInterrupt, click.Abort):
+            _fail("stopped", _EXIT_INTERRUPTED)
         except Exception as error:
             if isinstance(error, OSError) and error.errno in _USERS_TO_MEND:
                 place = f" {error.filename}" if error.filename else ""

@@ -10,7 +10,16 @@ import click
 from pneumoray import ray_job
 
 
-class _Given(click.Path):
+class _Named(click.Path):
+    """A path; an empty word, as of a variable of the shell that is not set, names none."""
+
+    def convert(self, value, param, ctx):
+        if value == "":
+            self.fail("the path is empty", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class _Given(_Named):
     """A path that means in a Ray job what it meant where the job was submitted, or is refused."""
 
     def convert(self, value, param, ctx):
@@ -39,7 +48,7 @@ def as_overrides(**fields: object) -> list[str]:
 
 workspace_option = click.option(
     "--workspace",
-    type=click.Path(path_type=Path),  # a job's must be absolute in any case: open_workspace says so
+    type=_Named(path_type=Path),  # a job's must be absolute in any case: open_workspace says so
     help="Where packs, studies and MLflow's database lie. "
     "[default: PNEUMORAY_WORKSPACE, else ./pneumoray-workspace]",
 )
@@ -125,6 +134,17 @@ ray_options = options(
     ),
     click.option("--verbose", is_flag=True, help="Show what Ray has to say."),
 )
+
+
+def one_form(**forms: bool) -> str | None:
+    """The form that was asked for by its flag, as csv. Raises UsageError for two."""
+    asked = [name for name, is_on in forms.items() if is_on]
+    if len(asked) > 1:
+        raise click.UsageError(f"--{asked[0]} and --{asked[1]} exclude each other")
+    return asked[0] if asked else None
+
+
+csv_option = click.option("--csv", "as_csv", is_flag=True, help="Print CSV, for programs.")
 
 
 def yes_option(meaning: str) -> Callable:

@@ -17,7 +17,7 @@ Item = TypeVar("Item")
 
 _COUNT_LINE_SECONDS = 10.0  # between plain lines while images are counted
 _NUMBERS_WIDTH = 46  # characters of the live table's columns of numbers, with the gaps
-_HASH_WIDTH = 9  # of a trial's name, at its end
+_END_WIDTH = 9  # of a trial's name, which tells it apart
 
 
 class Progress:
@@ -28,7 +28,7 @@ class Progress:
         self.given = given or {}
         self.stage = ""
         self.slots = 1
-        self.trials: dict[str, dict[str, Any]] = {}  # of this stage: backbone, epoch, until
+        self.trials: dict[str, dict[str, Any]] = {}  # of this stage: name, backbone, epoch, until
         self.running: dict[str, dict[str, Any]] = {}  # trial -> its last record, or {}
         self.seconds: dict[str, list[float]] = {}  # backbone -> seconds of each epoch seen
         self.best: tuple[float, str] = (-math.inf, "")
@@ -113,8 +113,9 @@ class Progress:
         self.trials = {trial["trial"]: dict(trial) for trial in event["trials"]}
         self.running = {}
         until = sorted({trial["until"] for trial in event["trials"]})
+        count = len(self.trials)
         self._say(
-            f"{self.stage}: {len(self.trials)} trials to epoch {'/'.join(map(str, until))}, "
+            f"{self.stage}: {count} trial{'s' * (count != 1)} to epoch {'/'.join(map(str, until))}, "
             f"{self.slots} side by side"
         )
 
@@ -128,10 +129,10 @@ class Progress:
         self.running[trial] = record
         self.seconds.setdefault(known["backbone"], []).append(record["seconds"])
         if record["val_auroc"] > self.best[0]:
-            self.best = (record["val_auroc"], trial)
+            self.best = (record["val_auroc"], known["name"])
         if not self._is_live:
             self._say(
-                f"{self.stage}  {trial}  epoch {record['epoch']}/{known['until']}  "
+                f"{self.stage}  {known['name']}  epoch {record['epoch']}/{known['until']}  "
                 f"val AUROC {score(record['val_auroc'])}  loss {record['val_loss']:.3f}  "
                 f"{speed(record['images_per_second'])} images/s  best {score(self.best[0])} "
                 f"({self.best[1]})  {self._time_left()}"
@@ -145,9 +146,10 @@ class Progress:
 
     def _on_failed(self, event: dict[str, Any]) -> None:
         self.running.pop(event["trial"], None)
-        if known := self.trials.get(event["trial"]):  # none where it failed before any stage
-            known["epoch"] = known["until"]
-        self._say(f"{event['trial']} failed: {event['reason']}", style="red")
+        name = event["trial"]
+        if known := self.trials.get(name):  # none where it failed before any stage
+            known["epoch"], name = known["until"], known["name"]
+        self._say(f"{name} failed: {event['reason']}", style="red")
 
     def _say(self, text: str, style: str | None = None) -> None:
         err.print(Text(text, style=style or ""), soft_wrap=not err.is_terminal)
@@ -184,7 +186,7 @@ class Progress:
                     score(record["val_auroc"]),
                     speed(record["images_per_second"]),
                 ]
-            table.add_row(_short(trial), f"{known['epoch']}/{known['until']}", *cells)
+            table.add_row(_short(known["name"]), f"{known['epoch']}/{known['until']}", *cells)
         waiting = sum(
             trial["epoch"] < trial["until"] and name not in self.running
             for name, trial in self.trials.items()
@@ -199,8 +201,8 @@ class Progress:
 
 
 def _short(trial: str) -> str:
-    """A trial's name as long as the live table has room for it; its hash stays."""
-    room = max(err.width - _NUMBERS_WIDTH, 2 * _HASH_WIDTH)
+    """A trial's name as long as the live table has room for it; its end stays."""
+    room = max(err.width - _NUMBERS_WIDTH, 2 * _END_WIDTH)
     if len(trial) <= room:
         return trial
-    return f"{trial[: room - _HASH_WIDTH - 2]}..{trial[-_HASH_WIDTH:]}"
+    return f"{trial[: room - _END_WIDTH - 2]}..{trial[-_END_WIDTH:]}"

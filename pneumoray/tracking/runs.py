@@ -17,7 +17,7 @@ import pandas as pd
 from mlflow.entities import LifecycleStage, Metric, Param, Run, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 
-from pneumoray import artifact, root, table_file
+from pneumoray import artifact, ray_job, root, table_file
 from pneumoray.predictions import Predictions
 from pneumoray.tracking import datasets, experiment, lengths
 from pneumoray.tracking.client import connect, search
@@ -30,7 +30,6 @@ JOURNAL, STUDY, TRIAL, ENSEMBLE = (
 PLACE, SENT = "pneumoray.place", "pneumoray.sent"
 REPLACED = "replaced"  # people look for it
 _SOURCE, _PARENT_ID = "mlflow.source.name", "mlflow.parentRunId"
-_IN_A_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 _PARENT = ""  # the study's own run, beside the names of trials and ensembles
 _METRICS_A_BATCH = 1000
 _OTHERS_A_BATCH = 100
@@ -194,7 +193,7 @@ class Runs:
 
     def _create(self, name: str, time: int, tags: Mapping[str, str]) -> str:
         ours = {JOURNAL: self.journal_id, STUDY: self.study, "mlflow.user": _user()}
-        ours |= {"mlflow.source.type": "JOB" if _IN_A_JOB in os.environ else "LOCAL"}
+        ours |= {"mlflow.source.type": "JOB" if ray_job.is_inside() else "LOCAL"}
         return self.client.create_run(
             self.experiment_id,
             start_time=time,

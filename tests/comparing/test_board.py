@@ -48,7 +48,7 @@ def test_it_prints_as_a_table_with_its_doubts(trial_row):
         "resnet18 0.1  0.9000       1     0.10  trained",
         "resnet18 0.2  0.8000       1     0.10  trained",
         "doubt: too good",
-        "       the audit noticed: copies",
+        "the audit noticed: copies",
     ]
     assert str(found) == repr(found)
 

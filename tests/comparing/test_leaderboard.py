@@ -6,6 +6,7 @@ import pytest
 
 from pneumoray.comparing import leaderboard
 from pneumoray.comparing.leaderboard import standings
+from pneumoray.evaluation.tables import to_csv
 
 
 def test_a_configuration_is_ranked_by_its_mean_over_seeds(trial_row):
@@ -125,7 +126,7 @@ def test_a_table_of_waiting_trials(trial_row):
     table = leaderboard.table(standings([trial_row((), "", lr=lr) for lr in (1, 2)]))
     assert table["val_auroc"].isna().all()
     assert table["best_epoch"].tolist() == ["", ""]
-    assert leaderboard.to_csv(table).splitlines()[1].endswith(",waiting")
+    assert to_csv(table).splitlines()[1].endswith(",waiting")
     assert leaderboard.table([]).columns.tolist() == table.columns.drop("lr").tolist()
 
 

@@ -1,7 +1,13 @@
 import pytest
 
-from pneumoray.comparing.suspicion import explaining, suspicions
+from pneumoray.comparing import suspicion
+from pneumoray.comparing.naming import told_apart
+from pneumoray.comparing.suspicion import explaining
 from pneumoray.data.manifest import Finding
+
+
+def suspicions(rows):
+    return suspicion.suspicions(rows, told_apart(row.config for row in rows))
 
 
 def test_what_is_ordinary_raises_no_doubt(trial_row):
@@ -47,7 +53,10 @@ def test_one_line_a_configuration_that_of_its_worst_seed(trial_row):
         trial_row(train_accuracy=[0.95], val_accuracy=[val], seed=seed)
         for seed, val in enumerate([0.80, 0.70, 0.75])
     ]
-    assert suspicions(rows) == [suspicions([rows[1]])[0]]
+    assert suspicions(rows) == [
+        "resnet18 seed 1: accuracy 95.0% in training but 70.0% in validation at epoch 1: 25.0 points "
+        "apart, it overfits or validation is unlike training"
+    ]
 
 
 def test_the_worst_three_come_first_and_the_others_are_counted(trial_row):

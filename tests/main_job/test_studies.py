@@ -9,7 +9,8 @@ import pytest
 
 import pneumoray
 from pneumoray import study_file, tracking
-from pneumoray.comparing.leaderboard import table, to_csv
+from pneumoray.comparing.leaderboard import table
+from pneumoray.evaluation.tables import to_csv
 from pneumoray.grid import configurations
 from pneumoray.stages.prepare import settings_of
 

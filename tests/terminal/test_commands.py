@@ -123,7 +123,11 @@ DATA, XRAYS = ["--data", "data"], ["--data", "xrays"]
 # name: (command, what sets it up and may add arguments, what the line says: the thing; the next step)
 MISTAKES = {
     "no data named": (TRAIN, None, "names no data.*--data.*PNEUMORAY_DATA.*--study demo"),
-    "no such folder": ([*TRAIN, "--data", "nowhere"], None, "nowhere does not exist.*--data"),
+    "no such folder": (
+        [*TRAIN, "--data", "nowhere"],
+        None,
+        "nowhere does not exist; name an image folder or a CSV table",
+    ),
     "no images": ([*TRAIN, *DATA], no_images, "data"),
     "one class only": ([*TRAIN, *DATA], one_class, r"one class only \(NORMAL\)"),
     "class with one patient": ([*TRAIN, *DATA], one_patient, "PNEUMONIA has 1 patient"),
@@ -131,6 +135,21 @@ MISTAKES = {
     "no patient known": ([*TRAIN, *DATA], no_patients, "patient_rule.*--no-patients"),
     "several labels": (TRAIN, several_labels, "label"),
     "misspelt key": ([*TRAIN, *XRAYS], misspelt, "'epohcs'; did you mean epochs"),
+    "a word for a number": (
+        [*TRAIN, *XRAYS, "--set", "lr=abc"],
+        None,
+        "^error: study: lr 'abc': it has to be a valid number$",
+    ),
+    "a part of an epoch": (
+        [*TRAIN, *XRAYS, "--set", "epochs=1.5"],
+        None,
+        "^error: study: epochs 1.5: it has to be a valid integer$",
+    ),
+    "below the range": (
+        [*TRAIN, *XRAYS, "--set", "epochs=0"],
+        None,
+        "^error: study: epochs 0: it has to be greater than or equal to 1$",
+    ),
     "misspelt override": ([*TRAIN, "--set", "epohcs=3"], None, "'epohcs'; did you mean epochs"),
     "no such study": (["train-all", "--study", "xray64"], None, "'xray64'.*did you mean xray-64"),
     "no such study file": (["train-all", "--study", "x.yaml"], None, r"x\.yaml can't be read"),
@@ -222,7 +241,11 @@ MISTAKES = {
     "layer string": (["layers", "C8-D-F-D"], None, r"position 2 \(D\).*8 x 224 x 224"),
     "compare before training": (["compare", "--by", "lr"], None, "nothing is trained.*train-all"),
     "no small table": ([*TRAIN, *XRAYS, "--small"], None, "no table 'small'"),
-    "audit of nothing": (["audit", "nowhere"], None, "nowhere does not exist"),
+    "audit of nothing": (
+        ["audit", "nowhere"],
+        None,
+        "nowhere does not exist; name an image folder or a CSV table$",
+    ),
     "audit with no pattern": (
         ["audit", "xrays", "--patient-rule", "("],
         None,
@@ -276,21 +299,31 @@ def test_a_server_that_will_not_do_is_one_line(here, server, status, text, said)
     assert written(here / "pneumoray-workspace") == []
 
 
-@pytest.mark.parametrize("command", ["ensemble", "leaderboard"])
-def test_several_studies_must_be_told_apart(here, command):
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        (["ensemble"], "--study"),
+        (["leaderboard"], "--study"),
+        (["compare", "--by", "lr"], "--study"),
+        (["ui"], "--study"),
+        (["predict", "xrays"], "--model"),
+        (["evaluate", "xrays"], "--model"),
+    ],
+)
+def test_several_studies_must_be_told_apart_with_an_option_that_is_there(here, command, option):
     place = open_workspace()
     for name in ("a", "b"):
         study = parse({"name": name, "backbones": ["resnet18"]})
         place.study(name).claim(study, {}, False, {"leaks_allowed": False})
     before = written(place.root)
-    for more, said in (
-        ([], "several studies.*--study from a, b"),
-        (["--study", "c"], "no study 'c'"),
-    ):
-        result = invoke(command, *more)
-        assert result.exit_code == 1
-        (line,) = result.stderr.splitlines()
-        assert re.search(said, line)
+    holds = f"error: workspace {place.root} holds"
+    result = invoke(*command)
+    assert result.exit_code == 1
+    assert result.stderr == f"{holds} several studies: choose with {option} from a, b\n"
+    result = invoke(*command, option, "c")
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert re.search("no (study|model) 'c'.*a, b", line)
     assert written(place.root) == before
 
 
@@ -447,3 +480,43 @@ def test_a_job_refuses_every_relative_path_that_it_is_given(arguments):
     result = invoke(*arguments, RAY_JOB_CONFIG_JSON_ENV_VAR="{}")
     assert result.exit_code == 2
     assert "is a relative path, and a Ray job does not know the folder" in result.output
+
+
+@pytest.mark.parametrize(
+    ("command", "line"),
+    [
+        (
+            ["predct"],
+            "error: No such command 'predct'. Did you mean 'predict'? See 'pneumoray --help'.",
+        ),
+        (["nothing-like-it"], "error: No such command 'nothing-like-it'. See 'pneumoray --help'."),
+        (
+            ["audit", ""],
+            "error: Invalid value for 'DATA': the path is empty. See 'pneumoray audit --help'.",
+        ),
+        (
+            ["init", ""],
+            "error: Invalid value for '[FILE]': the path is empty. See 'pneumoray init --help'.",
+        ),
+        (
+            ["list", "--workspace", ""],
+            "error: Invalid value for '--workspace': the path is empty. See 'pneumoray list --help'.",
+        ),
+        (
+            ["leaderboard", "--csv", "--json"],
+            "error: --csv and --json exclude each other. See 'pneumoray leaderboard --help'.",
+        ),
+        (
+            ["leaderboard", "--latex", "--json"],
+            "error: --latex and --json exclude each other. See 'pneumoray leaderboard --help'.",
+        ),
+        (
+            ["compare", "--by", "lr", "--csv", "--markdown"],
+            "error: --csv and --markdown exclude each other. See 'pneumoray compare --help'.",
+        ),
+        (["audit"], "error: Missing argument 'DATA'. See 'pneumoray audit --help'."),
+    ],
+)
+def test_a_usage_error_is_one_sentence_and_where_help_is(command, line):
+    result = CliRunner().invoke(main, command, prog_name="pneumoray")
+    assert (result.exit_code, result.stderr) == (2, line + "\n")

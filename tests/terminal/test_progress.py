@@ -13,7 +13,14 @@ STAGE = {
     "stage": "race",
     "slots": 2,
     "trials": [
-        {"trial": f"resnet18-{i}", "backbone": "resnet18", "epoch": 0, "until": 4} for i in range(3)
+        {
+            "trial": f"resnet18-{i}",
+            "name": f"resnet18 1e-{i}",
+            "backbone": "resnet18",
+            "epoch": 0,
+            "until": 4,
+        }
+        for i in range(3)
     ],
 }
 
@@ -51,9 +58,17 @@ def test_plain_lines_say_what_runs_the_best_so_far_and_the_time_left(shown):
         told(epoch("resnet18-1", 1, 0.8))
     lines = " ".join(written().split())
     assert "race: 3 trials to epoch 4, 2 side by side" in lines
-    assert "race resnet18-0 epoch 1/4 val AUROC 0.9000 loss 0.400 123 images/s best 0.9000" in lines
+    assert (
+        "race resnet18 1e-0 epoch 1/4 val AUROC 0.9000 loss 0.400 123 images/s best 0.9000" in lines
+    )
     # ten of twelve epochs are left, a minute each, two at a time
-    assert lines.endswith("best 0.9000 (resnet18-0) 5 min left in the race")
+    assert lines.endswith("best 0.9000 (resnet18 1e-0) 5 min left in the race")
+
+
+def test_one_trial_is_one(shown):
+    told, written = shown(False)
+    told(STAGE | {"trials": STAGE["trials"][:1], "slots": 1})
+    assert written() == "race: 1 trial to epoch 4, 1 side by side\n"
 
 
 def test_the_table_has_a_row_for_each_trial_that_runs(shown):
@@ -66,11 +81,11 @@ def test_the_table_has_a_row_for_each_trial_that_runs(shown):
     with console.capture() as captured:
         console.print(told._table())
     lines = captured.get().splitlines()
-    assert [line.split()[:2] for line in lines[2:4]] == [
-        ["resnet18-0", "1/4"],
-        ["resnet18-1", "0/4"],
+    assert [line.split()[:3] for line in lines[2:4]] == [
+        ["resnet18", "1e-0", "1/4"],
+        ["resnet18", "1e-1", "0/4"],
     ]
-    assert "best val AUROC 0.9000 (resnet18-0)" in lines[4]
+    assert "best val AUROC 0.9000 (resnet18 1e-0)" in lines[4]
     assert lines[5].startswith("race: 1 waiting · 6 min left")  # eleven epochs
     told({"type": "done", "trial": "resnet18-0"})
     told(
@@ -90,7 +105,12 @@ def test_the_table_fits_80_columns_and_cuts_no_number(monkeypatch):
     console = Console(width=80, force_terminal=True, color_system=None)
     monkeypatch.setattr(progress, "err", console)
     told = progress.Progress()
-    told({**STAGE, "trials": [{"trial": name, "backbone": "swin", "epoch": 0, "until": 100}]})
+    told(
+        {
+            **STAGE,
+            "trials": [{"trial": name, "name": name, "backbone": "swin", "epoch": 0, "until": 100}],
+        }
+    )
     told({"type": "start", "trial": name})
     told(epoch(name, 10, 0.9))
     with console.capture() as captured:

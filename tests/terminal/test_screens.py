@@ -9,6 +9,7 @@ from rich.console import Console
 from pneumoray.comparing.board import Board
 from pneumoray.comparing.comparison import compare
 from pneumoray.comparing.leaderboard import standings
+from pneumoray.comparing.naming import told_apart
 from pneumoray.comparing.suspicion import explaining, suspicions
 from pneumoray.data.manifest import Finding
 from pneumoray.evaluation.report import Report, ensemble_report, member_report
@@ -75,17 +76,29 @@ def test_the_leaderboard_shows_what_decides_and_wide_all_of_it(trial_row, capsys
         assert word in said
 
 
-def test_what_is_too_good_is_doubted_beside_the_audit(trial_row, capsys):
-    rows = [trial_row((0.99,), train_accuracy=[1.0], val_accuracy=[0.999])]
+def test_doubts_call_a_trial_by_its_name_in_the_table(trial_row, monkeypatch, capsys):
+    rows = [
+        trial_row((0.99,), train_accuracy=[1.0], val_accuracy=[0.999], lr=3e-4),
+        trial_row((0.9,), lr=1e-3),
+        trial_row((), outcome="failed", reason="loss is nan", lr=0.5),
+    ]
     findings = [
-        Finding("duplicate", "handled", "12 files are copies"),
+        Finding("duplicate", "handled", "12 files are copies of 6 images, byte by byte"),
         Finding("a", "note", "hush"),
     ]
-    show_leaderboard(Board("mine", standings(rows), suspicions(rows), explaining(findings)))
-    said = capsys.readouterr().out
-    assert "doubt: " in said
-    assert "the audit noticed: 12 files are copies" in said
-    assert "hush" not in said
+    doubts = suspicions(rows, told_apart(row.config for row in rows))
+    terminal = Console(force_terminal=True, width=60, color_system=None, soft_wrap=True)
+    monkeypatch.setattr(console, "out", terminal)
+    show_leaderboard(Board("mine", standings(rows), doubts, explaining(findings)))
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert lines[-6:] == [
+        "resnet18 0.5 failed: loss is nan",
+        "doubt: resnet18 3e-4: accuracy 100.0% in training and 99.9%",
+        "       in validation at epoch 1 is too good: suspect copies",
+        "       or leaks between the splits",
+        "the audit noticed: 12 files are copies of 6 images, byte by",
+        "                   byte",
+    ]
 
 
 def test_layers_prints_every_shape_and_the_total(capsys):
@@ -110,8 +123,8 @@ def test_the_vote_has_one_line_a_model_and_keeps_each_column_under_its_heading(n
         assert [cell for row in rows for cell in row[1:]] == [f"{model[n]:.4f}" for n in scores]
     assert "Test split of study mine: 60 images of 60 patients, opened 2 times" in lines
     assert lines[-2:] == [
-        "report: ws/ensembles/ensemble-1/report.md",
-        "model:  ws/ensembles/ensemble-1/bundle",
+        "the report (report.md) and the model (bundle) are in",
+        "ws/ensembles/ensemble-1",
     ]
 
 

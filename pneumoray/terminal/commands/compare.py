@@ -2,7 +2,14 @@
 
 import click
 
-from pneumoray.terminal.options import FILE, mlflow_option, study_option, workspace_option
+from pneumoray.terminal.options import (
+    FILE,
+    csv_option,
+    mlflow_option,
+    one_form,
+    study_option,
+    workspace_option,
+)
 
 
 @click.command()
@@ -18,10 +25,11 @@ from pneumoray.terminal.options import FILE, mlflow_option, study_option, worksp
 @click.option("--output", type=FILE, help="Write the page here as well.")
 @workspace_option
 @mlflow_option
-@click.option("--csv", "form", flag_value="csv", help="Print CSV, for programs.")
-@click.option("--markdown", "form", flag_value="markdown", help="Print a Markdown table.")
-def compare(study, axes, within, output, workspace, mlflow, form):
+@csv_option
+@click.option("--markdown", "as_markdown", is_flag=True, help="Print a Markdown table.")
+def compare(study, axes, within, output, workspace, mlflow, as_csv, as_markdown):
     """Compare the values of an axis, all else equal: a table and pictures."""
+    form = one_form(csv=as_csv, markdown=as_markdown)
     from pneumoray.evaluation import tables
     from pneumoray.stages.compare import compare as run
     from pneumoray.terminal.progress import Progress

@@ -5,9 +5,10 @@ import json
 import click
 
 from pneumoray.terminal.options import json_option, ray_options, study_option, workspace_option
+from pneumoray.terminal.stopping import GoesOn
 
 
-@click.command()
+@click.command(cls=GoesOn)
 @study_option
 @click.option(
     "--top",
@@ -63,6 +64,6 @@ def ensemble(
         show_next(
             {
                 "ask about a film": command("predict FILM", {"model": study} | place),
-                "look at every run": command("ui", place | {"mlflow": mlflow}),
+                "look at every run": command("ui", {"study": study, **place, "mlflow": mlflow}),
             }
         )

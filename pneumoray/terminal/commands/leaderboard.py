@@ -4,7 +4,14 @@ import json
 
 import click
 
-from pneumoray.terminal.options import mlflow_option, study_option, workspace_option
+from pneumoray.terminal.options import (
+    csv_option,
+    json_option,
+    mlflow_option,
+    one_form,
+    study_option,
+    workspace_option,
+)
 
 
 @click.command()
@@ -12,12 +19,14 @@ from pneumoray.terminal.options import mlflow_option, study_option, workspace_op
 @workspace_option
 @mlflow_option
 @click.option("--wide", is_flag=True, help="Every column: trials, settings, parameters, speed.")
-@click.option("--csv", "form", flag_value="csv", help="Print CSV, for programs.")
-@click.option("--latex", "form", flag_value="latex", help="Print a LaTeX table (booktabs).")
-@click.option("--json", "form", flag_value="json", help="Print JSON and nothing else.")
-def leaderboard(study, workspace, mlflow, wide, form):
+@csv_option
+@click.option("--latex", "as_latex", is_flag=True, help="Print a LaTeX table (booktabs).")
+@json_option
+def leaderboard(study, workspace, mlflow, wide, as_csv, as_latex, as_json):
     """Every configuration of a study, best mean validation AUROC first."""
-    from pneumoray.comparing import leaderboard as boards
+    form = one_form(csv=as_csv, latex=as_latex, json=as_json)
+    from pneumoray.comparing.leaderboard import to_json
+    from pneumoray.evaluation import tables
     from pneumoray.stages.board import leaderboard as run
     from pneumoray.terminal import console
     from pneumoray.terminal.screens.leaderboard import show_leaderboard
@@ -28,10 +37,10 @@ def leaderboard(study, workspace, mlflow, wide, form):
             console.note(line)
     match form:
         case "json":
-            click.echo(json.dumps(boards.to_json(board.standings)))
+            click.echo(json.dumps(to_json(board.standings)))
         case "csv":
-            click.echo(boards.to_csv(board.table()), nl=False)
+            click.echo(tables.to_csv(board.table()), nl=False)
         case "latex":
-            click.echo(boards.to_latex(board.table()), nl=False)
+            click.echo(tables.to_latex(board.table()), nl=False)
         case _:
             show_leaderboard(board, wide)

@@ -3,9 +3,10 @@
 import click
 
 from pneumoray.terminal.options import as_overrides, new_study_options, workspace_option, yes_option
+from pneumoray.terminal.stopping import GoesOn
 
 
-@click.command()
+@click.command(cls=GoesOn)
 @new_study_options
 @workspace_option
 @yes_option("Go on though the study asks for more than 500 trials.")

@@ -2,7 +2,7 @@
 
 import click
 
-from pneumoray.terminal.options import FOLDER, PATH, json_option, model_options
+from pneumoray.terminal.options import FOLDER, PATH, json_option, model_options, one_form
 
 
 @click.command()
@@ -24,15 +24,13 @@ def predict(paths, model, images, workspace, mlflow, device, own_code, as_csv, a
     prints one list with a line an object. A file that can't be used has its reason in its row, the
     others go on, and the command ends with exit status 1.
     """
-    if as_csv and as_json:
-        raise click.UsageError("--csv and --json exclude each other")
+    form = one_form(csv=as_csv, json=as_json)
     from pneumoray.stages.predict import predict as run
     from pneumoray.terminal.progress import Progress
     from pneumoray.terminal.screens import predictions
 
-    show = predictions.show_predictions
-    if as_csv or as_json:
-        show = predictions.show_csv if as_csv else predictions.show_json
+    shows = {"csv": predictions.show_csv, "json": predictions.show_json}
+    show = shows[form] if form else predictions.show_predictions
     with Progress() as progress:
         tables = run(
             paths,

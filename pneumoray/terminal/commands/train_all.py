@@ -9,9 +9,10 @@ from pneumoray.terminal.options import (
     workspace_option,
     yes_option,
 )
+from pneumoray.terminal.stopping import GoesOn
 
 
-@click.command("train-all")
+@click.command("train-all", cls=GoesOn)
 @new_study_options
 @click.option("--workers", type=click.IntRange(1), help="Workers of each final (Ray Train).")
 @workspace_option

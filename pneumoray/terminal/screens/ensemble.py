@@ -27,8 +27,8 @@ def show_ensemble(report: "Report") -> None:
         say("The vote, class by class:")
         print_classes(report["vote"])
     say("")
-    say_whole(f"report: {place(report.folder / 'report.md')}")
-    say_whole(f"model:  {place(report.folder / 'bundle')}")
+    say("the report (report.md) and the model (bundle) are in")
+    say_whole(place(report.folder))
 
 
 def _show_models(report: "Report") -> None:

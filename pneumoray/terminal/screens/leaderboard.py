@@ -36,9 +36,9 @@ def show_leaderboard(board: "Board", wide: bool = False) -> None:
     for standing in board.standings:
         for row in standing.rows:
             if row.outcome in ("failed", "damaged"):
-                say(f"{row.trial} {row.outcome}: {row.reason}", style="red")
-    for line in board.warnings:
-        say(line, style="yellow")
+                say(f"{board.names[row.trial]} {row.outcome}: {row.reason}", style="red")
+    for head, sentence in board.remarks:
+        say(sentence, "yellow", head)
 
 
 def next_steps(board: "Board") -> dict[str, str]:
