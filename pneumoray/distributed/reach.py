@@ -29,7 +29,7 @@ def knock(address: str) -> None:
     if not _listens(host, int(port)):
         raise ClusterError(
             f"no Ray cluster answers at {address}: start one with 'ray start --head' (or "
-            "cluster/start-head.sh), or leave RAY_ADDRESS unset to train on this machine"
+            "cluster/start-head.sh), or run 'unset RAY_ADDRESS' to train on this machine"
         )
     if address.startswith("ray://"):
         return
