@@ -14,11 +14,8 @@ from pneumoray.terminal.main import main
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
-WITH_README = (
-    "benchmarks",
-    "cluster",
-    "jobs",
-)  # named: a folder of images in the clone may have one, too
+# named: a folder of images in the clone may have one, too
+WITH_README = ("benchmarks", "cluster", "jobs")
 PAGES = [README, *(ROOT / name / "README.md" for name in WITH_README), *DOCS]
 
 

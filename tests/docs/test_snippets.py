@@ -23,11 +23,8 @@ from markdown_it import MarkdownIt
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
-WITH_README = (
-    "benchmarks",
-    "cluster",
-    "jobs",
-)  # named: a folder of images in the clone may have one, too
+# named: a folder of images in the clone may have one, too
+WITH_README = ("benchmarks", "cluster", "jobs")
 PAGES = [
     README,
     *(ROOT / name / "README.md" for name in WITH_README),
