@@ -45,14 +45,20 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=1, allow_nan=True) + "\n")
 
 
-def read_json(path: Path) -> Any:
-    """The JSON in `path`. Raises WorkspaceError naming the file when it is missing or damaged."""
+_COPY = "put back a copy of it, or move it away and run the command that writes it"
+
+
+def read_json(path: Path, mend: str = _COPY) -> Any:
+    """The JSON in `path`. Raises WorkspaceError naming the file when it is missing or damaged.
+
+    `mend` is what to do about a damaged one.
+    """
     try:
         return json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         raise WorkspaceError(f"{path} is missing; run the command that writes it again") from None
     except (ValueError, OSError, RecursionError) as error:
-        raise WorkspaceError(f"{path} can't be read ({error}); delete it and run again") from None
+        raise WorkspaceError(f"{path} can't be read ({error}): {mend}") from None
 
 
 @contextlib.contextmanager

@@ -148,7 +148,7 @@ def save(
     members = []
     with artifact.whole_folder(folder, root=root or folder.parent, holds=DESCRIPTION) as draft:
         for i, (member, source) in enumerate(zip(bundle.members, weights, strict=True)):
-            stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", member.name)
+            stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", member.name)[:100]
             file = draft / (f"{i}-{stem}.safetensors" if len(weights) > 1 else "model.safetensors")
             if isinstance(source, Path):
                 shutil.copyfile(source, file)

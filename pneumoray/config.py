@@ -44,10 +44,16 @@ class Config(Settings):
         False, description="Set by the study: epochs is an axis, so a longer trial is another one."
     )
 
+    @pydantic.field_validator("family", mode="before")
+    @classmethod
+    def _none_is_default(cls, family: Any) -> Any:
+        return "" if family is None else family
+
     @pydantic.model_validator(mode="after")
     def _with_family(self) -> Self:
-        if not self.family:  # set by nobody: `model_fields_set` goes on without it
+        if not self.family:
             object.__setattr__(self, "family", names.family_of(self.backbone))
+            self.model_fields_set.discard("family")  # nobody has set it
         if why := words.no_name(self.family):
             raise ValueError(
                 f"family {self.family!r} can't be the name of a folder and a model: {why}"

@@ -33,7 +33,7 @@ class Contents:
 def contents(study: Path) -> Contents:
     """What the folder `study` holds. It may be damaged, or not be there: that is nothing."""
     return Contents(
-        num_trials=sum(checkpoint.newest(trial) is not None for trial in study.glob("trials/*")),
+        num_trials=sum(map(checkpoint.is_begun, study.glob("trials/*"))),
         num_models=sum(1 for _ in study.glob("models/*/bundle.json")),
         num_votes=len(_tested(study)),
         num_bytes=num_bytes(study),
@@ -51,23 +51,29 @@ def num_bytes(path: Path) -> int:
     return total
 
 
+def check_ours(study: Path) -> None:
+    """Raise WorkspaceError for a folder that holds other things than a study."""
+    visible = [path for path in study.iterdir() if not path.name.startswith(".")]  # less drafts
+    if visible and not (study / MARK).is_file():
+        raise WorkspaceError(
+            f"{study} is no study's folder (it has no {MARK}): nothing is written or removed; move it "
+            "away, or take another name (--set name=...)"
+        )
+
+
 def discard(study: Path) -> Path | None:
     """Remove a study's folder; return where the reports of its opened tests lie, if there are any.
 
     It goes out of the way in one step, after the reports are safe: a kill leaves no half. Hold the
-    study's lock. Raises WorkspaceError for a folder that no study was trained in, and for a link: it
-    may hold anything; and where files of it can't be deleted.
+    study's lock. Raises WorkspaceError for a link, and where files can't be deleted, and what
+    `check_ours` raises.
     """
     if study.is_symlink():
         raise WorkspaceError(
             f"{study} is a link to {os.readlink(study)}: nothing is removed; delete that folder and "
             "the link by hand"
         )
-    if not (study / MARK).is_file():
-        raise WorkspaceError(
-            f"{study} is no study's folder (it has no {MARK}): nothing is removed; move it away, or "
-            "take another name (--set name=...)"
-        )
+    check_ours(study)
     artifact.sweep_drafts(study.parent)
     kept = _keep_reports(study)
     aside = Path(tempfile.mkdtemp(prefix=f".{study.name}.tmp-", dir=study.parent))

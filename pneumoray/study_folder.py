@@ -12,12 +12,14 @@ import filelock
 from pneumoray import artifact, checkpoint, journal
 from pneumoray.config import Config
 from pneumoray.data.manifest import Finding
-from pneumoray.discarding import discard
+from pneumoray.discarding import check_ours, discard
+from pneumoray.epochs import State
 from pneumoray.errors import StudyError, WorkspaceError, change
 from pneumoray.grid import configurations
 from pneumoray.study import Study
 from pneumoray.study_file import parse
 
+Record = dict[str, Any]
 _OF_THE_GRID = {"backbones", "arms", "grid", "comparisons", "seeds"}
 
 
@@ -28,9 +30,9 @@ class TrialRow:
     trial: str
     stage: str  # race | final
     status: str  # WAITING | RUNNING | FINISHED | FAILED | KILLED, as the journal last said
-    outcome: str  # '' until it ends; trained | cut | failed | interrupted
+    outcome: str  # '' until it ends; trained | cut | failed | interrupted; damaged: to train again
     config: Config
-    state: checkpoint.State
+    state: State
     run_id: str | None = None
     reason: str = ""
 
@@ -85,7 +87,7 @@ class StudyFolder:
         More epochs go on where fewer ended, unless the schedule is laid over the whole budget. What
         is asked for may change where nothing is cut by a race: trials know what they are.
         Raises StudyError when another study or other data was trained under the name; `fresh`
-        discards what they left.
+        discards what they left. Raises WorkspaceError for a folder of that name that is none of ours.
         """
         record = self.path / "study.json"
         new: dict[str, Any] = {
@@ -93,8 +95,10 @@ class StudyFolder:
             **marks,
             "study": study.fingerprint(),
         }
-        if fresh and self.path.exists():
-            discard(self.path)
+        if self.path.exists():
+            check_ours(self.path)
+            if fresh:
+                discard(self.path)
         if record.exists() and journal.latest(self.journal, "trial", "trial"):
             old = self.identity()
             known = parse(old["study"]).fingerprint()  # fields that are newer get their defaults
@@ -120,22 +124,23 @@ class StudyFolder:
 
     def identity(self) -> dict[str, Any]:
         """{"study": fingerprint, "packs": {settings: hash}, ...} as claimed."""
-        return artifact.read_json(self.path / "study.json")
+        mend = "put back a copy, or move it away and run 'pneumoray train-all' on the same study and data"
+        return artifact.read_json(self.path / "study.json", mend)
 
     def rows(self, run_ids: dict[str, str] | None = None) -> list[TrialRow]:
         """Every trial of the study, best validation AUROC first, those not begun at the end."""
-        begun = journal.latest(self.journal, "trial", "trial")
-        ends = journal.latest(self.journal, "end", "trial")
+        begun, ends = self.attempts()
         is_idle = not self.is_locked()
         rows = []
         study = self.study()
         for config in configurations(study) if study else []:
             trial_id = config.trial_id
             start, end = begun.get(trial_id), ends.get(trial_id, {})
-            if start and end and end["time"] < start["time"]:  # it was taken up again since
-                end = {}
             if start and not end and is_idle:  # nobody was left to write down its end
                 end = {"status": "KILLED", "outcome": "interrupted"}
+            state, damages = self._state(trial_id)
+            if damages and (end or is_idle):
+                end = {"status": "FAILED"} | end | damages
             rows.append(
                 TrialRow(
                     trial=trial_id,
@@ -143,12 +148,36 @@ class StudyFolder:
                     status=end.get("status", "RUNNING") if start else "WAITING",
                     outcome=end.get("outcome", ""),
                     config=config,
-                    state=checkpoint.read_state(self.trial(trial_id)),
+                    state=state,
                     run_id=(run_ids or {}).get(trial_id),
                     reason=end.get("reason") or "",
                 )
             )
         return sorted(rows, key=_by_score)
+
+    def attempts(self) -> tuple[dict[str, Record], dict[str, Record]]:
+        """{trial: newest record} of those begun, and of those that have ended since."""
+        begun: dict[str, Record] = {}
+        ends: dict[str, Record] = {}
+        for record in journal.read(self.journal):
+            if record["type"] == "trial":  # taken up again, whatever its end was
+                begun[record["trial"]] = record
+                ends.pop(record["trial"], None)
+            elif record["type"] == "end":
+                ends[record["trial"]] = record
+        return begun, ends
+
+    def _state(self, trial_id: str) -> tuple[State, dict[str, str]]:
+        """A trial's state, and what its end is where a checkpoint of it is damaged."""
+        folder = self.trial(trial_id)
+        try:
+            state, damages = checkpoint.read_state(folder), checkpoint.damaged(folder)
+        except WorkspaceError as error:
+            return State(), {"outcome": "failed", "reason": str(error)}
+        if not damages:
+            return state, {}
+        reason = f"{damages}; 'pneumoray train-all' trains it again from epoch {state.epoch + 1}"
+        return state, {"outcome": "damaged", "reason": reason}
 
     def study(self) -> Study | None:
         """The study as it was last run here; None before the first run."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pneumoray.checkpoint import mean_rank
+from pneumoray.epochs import mean_rank
 from pneumoray.errors import StudyError, did_you_mean, some_of
 from pneumoray.predictions import Predictions
 

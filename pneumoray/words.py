@@ -38,14 +38,19 @@ def no_model(word: str) -> str:
     return _no_name_of_any_length(word)
 
 
-def no_text(word: str, longest: int = LONGEST_TEXT) -> str:
-    """Why `word` can't be a value in a table and a database: control characters, or its length."""
+def no_line(word: str, longest: int = LONGEST_NAME) -> str:
+    """Why `word` can't stand in a line of a table or a report: control characters, or its length."""
     if len(word) > longest:
         return f"it has {len(word)} characters, {longest} are allowed"
     for letter in word:
-        if unicodedata.category(letter) in ("Cc", "Cs") and letter not in "\n\t":
+        if unicodedata.category(letter) in ("Cc", "Cs"):
             return f"it has the character {letter!r}, which no table can hold"
     return ""
+
+
+def no_text(word: str) -> str:
+    """Why `word` can't be a tag's value: as a line, but longer, and with line breaks."""
+    return no_line(re.sub(r"[\n\t]", " ", word), LONGEST_TEXT)
 
 
 def no_key(word: str) -> str:

@@ -2,10 +2,12 @@
 
 import os
 import tempfile
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
 from pneumoray import artifact, ray_job
+from pneumoray import root as roots
 from pneumoray.errors import StudyError, WorkspaceError, did_you_mean, some_of
 from pneumoray.study_folder import StudyFolder
 
@@ -73,8 +75,9 @@ def open_workspace(path: Path | str | None = None, *, to_write: bool = True) -> 
     """The workspace at `path`, else at PNEUMORAY_WORKSPACE, else ./pneumoray-workspace.
 
     It is created where it is to be written to, and made absolute at once, because Ray's workers
-    change their folder. Raises WorkspaceError when it can't be written, or when none is named by an
-    absolute path inside a Ray job, whose current folder is none of the user's.
+    change their folder. Raises WorkspaceError when it can't be written, when a newer version made it,
+    or when none is named by an absolute path inside a Ray job, whose current folder is none of the
+    user's.
     """
     named = Path(path or os.environ.get(ENVIRONMENT_VARIABLE) or DEFAULT).expanduser()
     if ray_job.is_inside() and not named.is_absolute():
@@ -84,13 +87,25 @@ def open_workspace(path: Path | str | None = None, *, to_write: bool = True) -> 
             "for every job)"
         )
     root = named.absolute()
+    _check_name(root)
     if not to_write:
+        roots.check(root)
         return Workspace(root)
     try:
         root.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=root).close()
+        roots.identity(root)
     except OSError as error:
         raise WorkspaceError(
             f"workspace {root} can't be written ({error.strerror}); name another with --workspace"
         ) from None
     return Workspace(root)
+
+
+def _check_name(root: Path) -> None:
+    """Refuse what no URI or table can hold: bytes that are no text, ends of lines."""
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in str(root)):
+        raise WorkspaceError(
+            f"workspace {str(root)!r} has a character that is no text; name another with --workspace "
+            f"or {ENVIRONMENT_VARIABLE}"
+        )

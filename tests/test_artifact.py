@@ -53,6 +53,11 @@ def test_damaged_json_is_one_line_that_names_the_file(tmp_path, content):
     with pytest.raises(WorkspaceError, match=r"x\.json can't be read") as caught:
         artifact.read_json(path)
     assert "\n" not in str(caught.value)
+    assert str(caught.value).endswith(
+        ": put back a copy of it, or move it away and run the command that writes it"
+    )
+    with pytest.raises(WorkspaceError, match=r"x\.json can't be read \(.*\): ask for it again$"):
+        artifact.read_json(path, "ask for it again")
 
 
 def test_missing_json_says_so(tmp_path):

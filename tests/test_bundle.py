@@ -196,6 +196,22 @@ def test_loading_leaves_the_global_random_state_alone(folder):
     assert not any(model.training for model in loaded.models)
 
 
+def test_a_bundle_replaces_a_bundle_and_nothing_else(tmp_path, make_bundle):
+    folder = make_bundle(tmp_path / "models" / "b")
+    make_bundle(folder, num_members=2)
+    assert len(bundle.describe(folder).members) == 2
+    (tmp_path / "trials" / "a").mkdir(parents=True)
+    for target in (tmp_path / "trials", tmp_path / "models" / ".." / "trials"):
+        with pytest.raises(WorkspaceError, match=r"trials is there.* \(it has no bundle\.json\)"):
+            make_bundle(target)
+    with pytest.raises(WorkspaceError, match="lies outside of"):
+        bundle.save(
+            Bundle((_member(),), CLASSES), [{}], tmp_path / "models/../new", tmp_path / "models"
+        )
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["models", "trials"]
+    assert (tmp_path / "trials" / "a").is_dir()
+
+
 def test_a_failed_save_leaves_nothing(tmp_path):
     with pytest.raises(FileNotFoundError):
         bundle.save(Bundle((_member(),), CLASSES), [tmp_path / "absent"], tmp_path / "b")

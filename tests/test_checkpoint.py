@@ -95,9 +95,132 @@ def test_the_best_epoch_is_carried_over(tmp_path, aurocs, best):
     assert checkpoint.val_predictions(tmp_path).probs[0, 1] == best / 100
 
 
-def test_one_checkpoint_is_kept(tmp_path):
-    save(tmp_path, 0.7, 0.9, 0.8)
-    assert [path.name for path in tmp_path.iterdir()] == ["epoch-0003"]
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_two_checkpoints_are_kept_until_one_will_do(tmp_path):
+    saved = save(tmp_path, 0.7, 0.9, 0.8)
+    assert names(tmp_path) == ["epoch-0002", "epoch-0003"]
+    checkpoint.drop_older(tmp_path)
+    assert names(tmp_path) == ["epoch-0003"]
+    assert checkpoint.read_state(tmp_path) == saved
+    assert best_weight(tmp_path) == 2
+
+
+def tear(path, size=40):
+    """Cut a file off as a power loss does: in this checkpoint alone, whatever it shares its bytes with."""
+    data = path.read_bytes()[:size]
+    path.unlink()
+    path.write_bytes(data)
+
+
+def overwrite(path):
+    """Put zeros into the middle of a file: its size, its beginning and its end are right."""
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 16] = bytes(16)
+    path.unlink()
+    path.write_bytes(data)
+
+
+SEALED = ["model.safetensors", "best.safetensors", "optimizer.pt", "val_predictions.csv"]
+
+
+@pytest.mark.parametrize("size", [0, 40])
+@pytest.mark.parametrize("name", SEALED)
+def test_a_file_that_was_cut_off_is_told_and_the_checkpoint_before_is_taken(tmp_path, name, size):
+    before = save(tmp_path, 0.7, 0.8)
+    whole = save(tmp_path, 0.7, 0.8, 0.9)
+    torn = tmp_path / "epoch-0003" / name
+    num_bytes = torn.stat().st_size
+    tear(torn, size)
+    assert checkpoint.read_state(tmp_path) == before
+    assert best_weight(tmp_path) == 2
+    told = f"{name} is damaged ({size} of {num_bytes:,} bytes are there)"
+    assert checkpoint.damaged(tmp_path) == f"{told} in epoch-0003"
+    assert names(tmp_path) == ["epoch-0002", "epoch-0003"]  # looking changes nothing
+    mended = checkpoint.mend(tmp_path)
+    assert mended == f"{told}, set aside as damaged-epoch-0003; training goes on from epoch 3"
+    assert names(tmp_path) == ["damaged-epoch-0003", "epoch-0002"]
+    assert (tmp_path / "damaged-epoch-0003" / name).stat().st_size == size
+    assert checkpoint.mend(tmp_path) == checkpoint.damaged(tmp_path) == ""
+    assert save(tmp_path, 0.7, 0.8, 0.9) == whole  # trained again
+    assert checkpoint.read_state(tmp_path) == whole
+    assert "damaged-epoch-0003" in names(tmp_path)
+
+
+@pytest.mark.parametrize("name", SEALED)
+def test_zeros_inside_a_file_are_noticed_before_it_is_loaded(tmp_path, name):
+    before = save(tmp_path, 0.7)
+    whole = save(tmp_path, 0.7, 0.8)
+    overwrite(tmp_path / "epoch-0002" / name)
+    assert checkpoint.read_state(tmp_path) == whole  # its size says nothing
+    mended = checkpoint.mend(tmp_path)
+    assert f"{name} is damaged (its bytes are not those that were written)" in mended
+    assert mended.endswith("training goes on from epoch 2")
+    assert checkpoint.read_state(tmp_path) == before
+
+
+def test_a_missing_file_is_damage(tmp_path):
+    save(tmp_path, 0.7)
+    (tmp_path / "epoch-0001" / "optimizer.pt").unlink()
+    assert checkpoint.damaged(tmp_path) == "optimizer.pt is missing in epoch-0001"
+    assert checkpoint.read_state(tmp_path) == State()
+    assert checkpoint.is_begun(tmp_path)
+    assert checkpoint.starts_anew(tmp_path)
+
+
+def test_where_all_are_damaged_the_trial_begins_again_and_each_is_kept(tmp_path):
+    for number in (1, 2):
+        save(tmp_path, 0.7, 0.8)
+        for epoch in (1, 2):
+            tear(tmp_path / f"epoch-000{epoch}" / "optimizer.pt")
+        mended = checkpoint.mend(tmp_path)
+        assert mended.count("optimizer.pt is damaged") == 2
+        assert mended.endswith("training begins again at epoch 1")
+        assert checkpoint.read_state(tmp_path) == State()
+        assert len(names(tmp_path)) == 2 * number
+    assert names(tmp_path)[:2] == ["damaged-epoch-0001", "damaged-epoch-0001-2"]
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("best.safetensors", checkpoint.best_weights),
+        ("val_predictions.csv", checkpoint.val_predictions),
+    ],
+)
+def test_what_is_deployed_is_what_was_written(tmp_path, name, read):
+    save(tmp_path, 0.7)
+    overwrite(tmp_path / "epoch-0001" / name)
+    with pytest.raises(WorkspaceError, match=rf"{name} is damaged.*'pneumoray train-all' trains"):
+        read(tmp_path)
+    assert checkpoint.read_state(tmp_path) == State()  # so that it is
+    assert names(tmp_path) == ["damaged-epoch-0001"]
+
+
+def unseal(folder):
+    """Make a checkpoint one of an earlier version: it says nothing of its files."""
+    path = folder / "state.json"
+    values = artifact.read_json(path)
+    artifact.write_json(path, {k: v for k, v in values.items() if k not in ("format", "files")})
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "best.safetensors", "optimizer.pt"])
+def test_a_checkpoint_of_an_earlier_version_opens_and_its_damage_is_seen(tmp_path, name):
+    before, saved = save(tmp_path, 0.7), save(tmp_path, 0.7, 0.9)
+    for epoch in (1, 2):
+        unseal(tmp_path / f"epoch-000{epoch}")
+    assert checkpoint.read_state(tmp_path) == saved
+    assert checkpoint.mend(tmp_path) == ""
+    assert checkpoint.load_tensors(checkpoint.newest(tmp_path))[0]["weight"][0, 0] == 2
+    assert best_weight(tmp_path) == 2
+    tear(tmp_path / "epoch-0002" / name)
+    assert name in checkpoint.damaged(tmp_path)
+    assert checkpoint.read_state(tmp_path) == before
+    later = save(tmp_path, 0.7, 0.9, 0.8)
+    assert checkpoint.read_state(tmp_path) == later
 
 
 def test_the_old_checkpoint_stays_until_the_new_one_is_whole(tmp_path, monkeypatch):
@@ -138,6 +261,30 @@ def test_a_damaged_state_is_one_line(tmp_path):
         checkpoint.read_state(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"format": 2}, "format 2, this version reads 1"),
+        ({"records": None}, "not iterable"),
+        ({"records": [{"epoch": 1}]}, "missing"),
+        ({"records": []}, "it is of epoch 0"),
+        ({"surprise": 1}, "surprise"),
+    ],
+)
+def test_a_state_that_can_not_be_understood_says_what_to_do(tmp_path, change, said):
+    save(tmp_path, 0.7, 0.8)
+    path = tmp_path / "epoch-0002" / "state.json"
+    artifact.write_json(path, artifact.read_json(path) | change)
+    for look in (checkpoint.read_state, checkpoint.damaged, checkpoint.newest, checkpoint.mend):
+        with pytest.raises(WorkspaceError, match=said) as caught:
+            look(tmp_path)
+        assert "move epoch-0002 out of the trial's folder" in str(caught.value)
+        assert "delete" not in str(caught.value)
+    assert not checkpoint.starts_anew(tmp_path)
+    shutil.move(tmp_path / "epoch-0002", tmp_path / "away")
+    assert checkpoint.read_state(tmp_path).epoch == 1
+
+
 def test_optimizer_files_can_not_run_code(tmp_path):
     save(tmp_path, 0.7)
     folder = checkpoint.newest(tmp_path)
@@ -155,8 +302,10 @@ def test_a_file_system_without_hard_links_will_do(tmp_path, monkeypatch):
     assert best_weight(tmp_path) == 1
 
 
-def test_the_later_epoch_is_newer_past_a_thousand(tmp_path):
-    for epoch in (999, 1000):
-        folder = tmp_path / f"epoch-{epoch:04d}"
-        artifact.write_json(folder / "state.json", {})
-    assert checkpoint.newest(tmp_path).name == "epoch-1000"
+@pytest.mark.parametrize("epoch", [999, 9_999])
+def test_the_later_epoch_is_newer_where_its_number_grows_a_digit(tmp_path, epoch):
+    for number in (epoch, epoch + 1):
+        state = State((record(number),), mean=(0.5,), std=(0.2,))
+        checkpoint.save(tmp_path, state, {"weight": torch.zeros(1)}, {}, predictions())
+    assert checkpoint.newest(tmp_path).name == f"epoch-{epoch + 1}"
+    assert names(tmp_path) == sorted([f"epoch-{epoch:04d}", f"epoch-{epoch + 1}"])

@@ -7,6 +7,7 @@ import pytest
 
 from pneumoray import discarding
 from pneumoray.discarding import Contents, contents, discard, kept_reports
+from pneumoray.errors import WorkspaceError
 
 REPORT = {
     "report.md": "# tested",
@@ -114,3 +115,26 @@ def test_killed_while_reports_are_kept_nothing_is_lost(study, monkeypatch):
         discard(study)
     assert files_in(study) == before
     assert os.listdir(kept_reports(study)) == []
+
+
+def test_a_folder_that_no_study_was_trained_in_is_never_removed(study):
+    (study / "study.json").unlink()
+    (study / "thesis.txt").write_text("precious")
+    before = files_in(study.parent)
+    with pytest.raises(
+        WorkspaceError, match=r"studies/x is no study's folder .* nothing is written or removed"
+    ):
+        discard(study)
+    assert files_in(study.parent) == before
+
+
+def test_a_link_to_a_study_is_never_removed_nor_what_it_leads_to(study, tmp_path):
+    study.rename(tmp_path / "elsewhere")
+    study.symlink_to(tmp_path / "elsewhere")
+    before = files_in(tmp_path / "elsewhere")
+    with pytest.raises(
+        WorkspaceError, match=r"studies/x is a link to .*elsewhere: nothing is removed"
+    ):
+        discard(study)
+    assert files_in(tmp_path / "elsewhere") == before
+    assert study.is_symlink()

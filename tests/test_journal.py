@@ -6,6 +6,7 @@ import time
 import pytest
 
 from pneumoray import journal
+from pneumoray.errors import WorkspaceError
 from pneumoray.journal import Journal
 
 
@@ -80,3 +81,56 @@ def test_an_undefined_score_can_be_written(tmp_path, value):
     opened.append("epoch", trial="t", epoch=1, record={"val_auroc": value})
     (record,) = journal.read(opened.path)
     assert str(record["record"]["val_auroc"]) == str(value)
+
+
+def test_a_clock_that_is_set_back_moves_no_record_back(tmp_path, monkeypatch):
+    path = tmp_path / "journal.jsonl"
+    clock = iter([1000.0, 400.0, 1001.0, 7.0])
+    monkeypatch.setattr(journal.time, "time", lambda: next(clock))
+    first = Journal(path)
+    for trial in ("a", "b", "c"):
+        first.append("trial", trial=trial)
+    Journal(path).append("trial", trial="d")  # another process
+    assert [record["time"] for record in journal.read(path)] == [1000.0, 1000.0, 1001.0, 1001.0]
+
+
+def test_paths_are_relative_in_the_file_and_absolute_when_read(tmp_path):
+    old = tmp_path / "old"
+    opened = Journal(old / "studies" / "x" / "journal.jsonl")
+    trial, pack, outside = old / "studies" / "x" / "trials" / "t", old / "packs" / "0a", "/images"
+    opened.append("study", study="x", pack={"path": pack, "root": outside})
+    opened.append("trial", trial="t", folder=trial, pack=pack)
+    opened.append("summary", files={"a.csv": old / "studies" / "x" / "a.csv"})
+    assert str(tmp_path) not in opened.path.read_text()
+    old.rename(tmp_path / "new")
+    study, begun, summary = journal.read(tmp_path / "new" / "studies" / "x" / "journal.jsonl")
+    assert study["pack"] == {"path": str(tmp_path / "new" / "packs" / "0a"), "root": outside}
+    assert begun["folder"] == str(tmp_path / "new" / "studies" / "x" / "trials" / "t")
+    assert begun["pack"] == study["pack"]["path"]
+    assert summary["files"] == {"a.csv": str(tmp_path / "new" / "studies" / "x" / "a.csv")}
+
+
+def test_absolute_paths_of_an_older_version_are_read_in_the_workspace_as_it_lies_now(tmp_path):
+    path = tmp_path / "studies" / "x" / "journal.jsonl"
+    path.parent.mkdir(parents=True)
+    old = {"type": "model", "time": 1.0, "bundle": "/gone/ws/studies/x/models/vgg", "pack": None}
+    path.write_text(json.dumps(old) + "\n")
+    (record,) = journal.read(path)
+    assert record == old | {"bundle": str(tmp_path / "studies" / "x" / "models" / "vgg")}
+
+
+def test_its_id_is_that_of_the_first_study_record_wherever_it_lies(tmp_path):
+    opened = Journal(tmp_path / "a" / "studies" / "x" / "journal.jsonl")
+    assert journal.identity(opened.path) == ""
+    opened.append("study", study="x", pack={"path": tmp_path / "a" / "packs" / "0a"})
+    known = journal.identity(opened.path)
+    opened.append("study", study="x", pack={"path": tmp_path / "a" / "packs" / "0b"})
+    (tmp_path / "a").rename(tmp_path / "b")
+    assert journal.identity(tmp_path / "b" / "studies" / "x" / "journal.jsonl") == known != ""
+
+
+def test_a_journal_that_a_newer_version_wrote_is_refused(tmp_path):
+    opened = Journal(tmp_path / "journal.jsonl")
+    opened.append("study", study="x", format=journal.FORMAT + 1)
+    with pytest.raises(WorkspaceError, match=r"has format 2, .* up to 1: update pneumoray"):
+        list(journal.read(opened.path))

@@ -138,7 +138,10 @@ def test_a_registered_model(tmp_path, ran, planted, make_bundle):
     artifact.write_json(inner / "bundle.json", described)
     for name in ("python_model.pkl", "data/model.pkl", "artifacts/model.pth"):
         planted(kept / name, ran)
-    (kept / "code" / "pneumoray" / "__init__.py").write_text(f"open({str(ran)!r}, 'w').close()")
+    modules = list((kept / "code").rglob("*.py"))
+    assert modules
+    for module in modules:
+        module.write_text(f"open({str(ran)!r}, 'w').close()")
     uri = "models:/pneumoray-x-layers@champion"
     fetched = tracking.download(settings, uri, tmp_path / "fetched")
     assert "is no safetensors file" in refused(bundle.load, fetched)

@@ -1,5 +1,7 @@
 """A study is checked once, where it is read: good ones give configurations, bad ones one line."""
 
+import pickle
+
 import pydantic
 import pytest
 
@@ -125,6 +127,8 @@ def test_the_trial_id_is_a_plain_folder_name():
     ("fields", "trial_id"),
     [
         ({"backbone": "tv_resnet50"}, "tv_resnet50-dfba26e1"),
+        ({"backbone": "tv_resnet50", "family": ""}, "tv_resnet50-dfba26e1"),
+        ({"backbone": "tv_resnet50", "family": None}, "tv_resnet50-dfba26e1"),
         ({"backbone": "ssl_resnet18", "lr": 0.01}, "ssl_resnet18-73e37022"),
         ({"backbone": "tv_resnet50", "family": "resnet"}, "tv_resnet50-b92028c8"),
         ({"backbone": "convnext_tiny"}, "convnext_tiny-0db4eaf5"),
@@ -135,7 +139,8 @@ def test_the_trial_id_is_a_plain_folder_name():
 def test_what_was_trained_under_an_old_name_of_timm_is_found_again(fields, trial_id):
     """Its family was '_registry' once, and ids that hash that stay."""
     config = Config(**fields)
-    assert config.trial_id == trial_id
+    assert config.trial_id == config.model_copy(update={"workers": 1}).trial_id == trial_id
+    assert config.trial_id == pickle.loads(pickle.dumps(config)).trial_id  # as Ray sends it
     assert config.family in ("resnet", "convnext", "good")
 
 

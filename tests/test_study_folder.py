@@ -1,5 +1,6 @@
 """A study's folder refuses another study under its name, has one user at a time, and ranks trials."""
 
+import json
 import os
 from dataclasses import asdict
 from functools import partial
@@ -36,6 +37,22 @@ def test_the_same_study_on_the_same_data_goes_on(place):
     folder.claim(study(description="new words", data="/moved"), PACKS, False, MARKS)
     assert (folder.path / "trials").exists()
     assert folder.identity()["packs"] == PACKS
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_folder_of_other_things_is_neither_claimed_nor_removed(place, fresh):
+    folder = place.study("x")
+    folder.path.mkdir(parents=True)
+    (folder.path / ".study.json.tmp-1-ab").touch()  # a start that was killed leaves no more
+    folder.claim(study(), PACKS, fresh, MARKS)
+    (folder.path / "study.json").unlink()
+    (folder.path / "thesis.txt").write_text("precious")
+    with pytest.raises(
+        WorkspaceError, match=r"studies/x is no study's folder \(it has no study\.json\)"
+    ):
+        folder.claim(study(), PACKS, fresh, MARKS)
+    assert (folder.path / "thesis.txt").read_text() == "precious"
+    assert not (folder.path / "study.json").exists()
 
 
 @pytest.mark.parametrize(
@@ -173,10 +190,50 @@ def test_a_row_says_how_far_its_trial_came(ranked):
     assert (failed.epochs, failed.val_auroc) == (0, None)
 
 
+def test_a_damaged_trial_says_so_and_the_others_stay_as_they_are(ranked):
+    before = {row.trial: row for row in ranked.folder.rows()}
+    damages = {"done": {"optimizer.pt": {"bytes": 9, "sha256": ""}}, "again": None}
+    for name, files in damages.items():
+        path = ranked.folder.trial(ranked.ids[name]) / "epoch-0001" / "state.json"
+        if files is None:
+            path.write_text("{")
+        else:
+            artifact.write_json(path, artifact.read_json(path) | {"files": files})
+    rows = {row.trial: row for row in ranked.folder.rows()}
+    done, again = (rows.pop(ranked.ids[name]) for name in damages)
+    assert (done.outcome, done.epochs, done.val_auroc) == ("damaged", 0, None)
+    assert done.reason == (
+        "optimizer.pt is missing in epoch-0001; 'pneumoray train-all' trains it again from epoch 1"
+    )
+    assert (again.outcome, again.epochs) == ("failed", 0)
+    assert "state.json can't be read" in again.reason
+    assert all(row == before[trial] for trial, row in rows.items() if row.epochs == 0)
+
+
 def test_nothing_runs_where_no_process_holds_the_study(ranked):
     rows = {row.trial: row for row in ranked.folder.rows()}
     left = rows[ranked.ids["running"]]
     assert (left.status, left.outcome) == ("KILLED", "interrupted")
+
+
+def test_a_clock_that_is_set_back_ends_nothing_anew(ranked):
+    """As a version wrote it whose journal had the times of the clock: the order decides."""
+    lines = ranked.folder.journal.read_text().splitlines()
+    records = [json.loads(line) for line in lines]
+    times = range(len(records), 0, -1)
+    ranked.folder.journal.write_text(
+        "".join(json.dumps(r | {"time": t}) + "\n" for r, t in zip(records, times, strict=True))
+    )
+    rows = {row.trial: row for row in ranked.folder.rows()}
+    found = {name: rows[id].outcome for name, id in ranked.ids.items()}
+    assert found == {
+        "done": "trained",
+        "failed": "failed",
+        "running": "interrupted",
+        "again": "interrupted",
+        "undefined": "interrupted",
+        "waiting": "",
+    }
 
 
 def test_a_study_without_trials_has_no_rows(place):

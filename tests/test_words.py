@@ -93,7 +93,13 @@ def test_a_value_holds_text_and_no_control_characters():
     assert r"'\x00'" in words.no_text("a\0")
     assert r"'\ud800'" in words.no_text("\ud800")
     assert "5001 characters, 5000 are allowed" in words.no_text("x" * 5001)
-    assert "4 characters, 3 are allowed" in words.no_text("long", 3)
+
+
+def test_a_line_holds_no_line_break():
+    assert words.no_line("Effusion, left | ü 한 <b>") == ""
+    assert r"'\n'" in words.no_line("two\nlines")
+    assert "101 characters, 100 are allowed" in words.no_line("x" * 101)
+    assert "4 characters, 3 are allowed" in words.no_line("long", 3)
 
 
 KEYS = (

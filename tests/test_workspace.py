@@ -58,8 +58,8 @@ def test_inside_a_ray_job_it_must_be_named_by_an_absolute_path(tmp_path, monkeyp
     assert open_workspace(tmp_path / "ws").root == tmp_path / "ws"
 
 
-def test_opening_leaves_nothing_in_it(place):
-    assert os.listdir(place.root) == []
+def test_opening_leaves_nothing_in_it_but_its_identity(place):
+    assert os.listdir(place.root) == ["workspace.json"]
 
 
 def test_nothing_trained_says_what_to_do(place):

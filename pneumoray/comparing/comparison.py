@@ -24,7 +24,7 @@ from pneumoray.evaluation.curves import mean_curves, overfit_epoch
 from pneumoray.evaluation.tables import plain, shown
 
 if TYPE_CHECKING:
-    from pneumoray.checkpoint import EpochRecord
+    from pneumoray.epochs import EpochRecord
     from pneumoray.study_folder import TrialRow
 
 _REASON_LENGTH = 80  # of a failure, in characters

@@ -14,7 +14,7 @@ from pneumoray.config import Config
 from pneumoray.evaluation.tables import plain, to_csv, to_latex
 
 if TYPE_CHECKING:
-    from pneumoray.checkpoint import EpochRecord
+    from pneumoray.epochs import EpochRecord
     from pneumoray.study_folder import TrialRow
 
 __all__ = [

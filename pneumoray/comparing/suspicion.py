@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pneumoray.checkpoint import EpochRecord
     from pneumoray.data.manifest import Finding
+    from pneumoray.epochs import EpochRecord
     from pneumoray.study_folder import TrialRow
 
 _TOO_GOOD = 0.995  # accuracy, in training and in validation

@@ -80,7 +80,7 @@ class Manifest:
                 raise ValueError(f"{len(images)} of {about['num_images']} rows")
         except (OSError, ValueError, KeyError) as error:
             raise WorkspaceError(
-                f"{folder / 'manifest.csv'} can't be read ({error}); delete {folder} and run again"
+                f"{folder / 'manifest.csv'} can't be read ({error}): put back a copy of it"
             ) from None
         return manifest
 

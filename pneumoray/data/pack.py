@@ -6,14 +6,14 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from pneumoray import artifact
+from pneumoray import artifact, root
 from pneumoray.data.audit import audit, in_order
 from pneumoray.data.draft import close_gaps, take_over, write_row
 from pneumoray.data.image import ImageSettings
@@ -31,7 +31,10 @@ ABOUT = "pack.json"
 
 @dataclass(frozen=True, eq=False)
 class Pack:
-    """Pixels (N, H, W, C) uint8, read-only; row i shows image i of the manifest."""
+    """Pixels (N, H, W, C) uint8, read-only; row i shows image i of the manifest.
+
+    Paths of images that lie in the pack's own workspace are relative to that.
+    """
 
     path: Path
     hash: str
@@ -60,7 +63,7 @@ class Pack:
 def open_pack(path: Path) -> Pack:
     """The pack in folder `path`. Raises DataError when it is not complete."""
     try:
-        about = artifact.read_json(path / ABOUT)
+        about = artifact.read_json(path / ABOUT, "it was damaged")
         manifest = Manifest.load(path)
         settings = ImageSettings(**about["settings"])
         size = (path / PIXELS).stat().st_size
@@ -70,7 +73,7 @@ def open_pack(path: Path) -> Pack:
             raise ValueError("the manifest does not match the hash")
     except (PneumorayError, OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
-            f"{path} is no complete pack ({error}); delete it and pack the images again"
+            f"{path} is no complete pack ({error}); 'pneumoray train-all' makes it again from the images"
         ) from None
     shape = (len(manifest.images), *settings.shape)
     pixels = np.memmap(path / PIXELS, dtype=np.uint8, mode="r", shape=shape)
@@ -150,7 +153,7 @@ def _build(
         with os.fdopen(handle, "w+b") as draft:
             read, left_out = _fill_draft(manifest, settings, packs, draft, reads)
         noticed = audit(read, left_out)
-        final = resplit(regroup(read))
+        final = _portable(resplit(regroup(read)), packs.parent)
         pack_hash = _hash(final, settings)
         path = packs / pack_hash[:16]
         about = {"version": VERSION, "hash": pack_hash, "settings": settings.as_json()}
@@ -176,7 +179,11 @@ def _fill_draft(
     reads: Callable[..., Iterator[Read]],
 ) -> tuple[Manifest, list[Finding]]:
     """Write the pixels of all readable images into `draft`, row by row; the manifest of them."""
-    earlier = [(pack.manifest.images, pack.pixels) for pack in _earlier(packs, settings)]
+    earlier = []
+    for pack in _earlier(packs, settings):
+        images = pack.manifest.images
+        places = [str(root.placed(path, packs.parent)) for path in images["path"]]
+        earlier.append((images.assign(path=places), pack.pixels))
     facts = take_over(manifest, earlier, draft)
     num_taken, total = len(facts), len(manifest.images)
     todo = [(i, path) for i, path in enumerate(manifest.images["path"]) if i not in facts]
@@ -186,6 +193,15 @@ def _fill_draft(
             write_row(draft, index, pixels)
     close_gaps(draft, [i for i in range(total) if "error" not in facts[i]], settings.num_bytes)
     return fill(manifest, facts)
+
+
+def _portable(manifest: Manifest, base: Path) -> Manifest:
+    """The manifest with the paths of images that lie in the workspace at `base`, as the demo's do,
+    relative to it.
+    """
+    paths = [root.written(Path(path), base) for path in manifest.images["path"]]
+    images = manifest.images.assign(path=paths)
+    return replace(manifest, images=images, root=root.written(Path(manifest.root), base))
 
 
 def _earlier(packs: Path, settings: ImageSettings) -> Iterator[Pack]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ray import tune
 
+from pneumoray import faults
 from pneumoray.errors import WorkspaceError
 
 OnEvent = Callable[[dict[str, Any]], None]
@@ -82,6 +83,8 @@ class Relay(tune.Callback):
                 self.error = WorkspaceError(result["failed"])
                 raise self.error
             self._fail(trial, result["failed"], result["diverged"])
+        elif "note" in result:
+            self._say("note", trial, text=f"{_id(trial)}: {result['note']}")
         elif "record" in result:
             self._say("epoch", trial, record=result["record"], system=result["system"])
 
@@ -111,5 +114,6 @@ def _id(tune_trial: Any) -> str:
 
 def _died(trial: Any) -> str:
     error = trial.get_pickled_error() if hasattr(trial, "get_pickled_error") else None
-    text = " ".join(str(error).split()) if error else ""
-    return "its process died (out of memory, or killed)" + (f": {text[:200]}" if text else "")
+    if error is None:
+        return faults.DIED
+    return faults.known(error) or f"{faults.DIED} ({faults.in_words(error)})"

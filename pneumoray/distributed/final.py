@@ -20,10 +20,12 @@ import torch
 from ray import tune
 from ray.tune.integration.ray_train import TuneReportCallback
 
+from pneumoray import checkpoint
 from pneumoray.distributed import experiment, race, runtime
 from pneumoray.distributed.experiment import OnEvent, Relay
 from pneumoray.distributed.resources import Resources
 from pneumoray.distributed.usage import Usage
+from pneumoray.errors import PneumorayError
 
 if TYPE_CHECKING:
     from pneumoray.training.trial import Trial
@@ -97,10 +99,23 @@ def _coordinate(config: dict[str, Any], jobs: dict[str, dict[str, Any]]) -> None
         ),
     )
     try:
+        if damages := checkpoint.mend(job["folder"]):  # before its workers look for one
+            tune.report({"note": damages})
         trainer.fit()
         (job["folder"] / runtime.ERROR_FILE).unlink(missing_ok=True)  # of an earlier attempt
     except Exception as error:
-        tune.report(runtime.failure(error, job["folder"]))
+        tune.report(runtime.failure(_first_cause(error), job["folder"]))
+
+
+def _first_cause(error: Exception) -> BaseException:
+    """What a worker raised, out of Ray Train's own error; the others then miss it and fail as well."""
+    failures = getattr(error, "worker_failures", {}).values()
+    raised = [getattr(failure, "_base_exc", failure) for failure in failures]
+    ours = [one for one in raised if isinstance(one, FloatingPointError | PneumorayError)]
+    for cause in (*ours, *raised):
+        cause.__cause__ = error  # for the traceback, which Ray Train has as text
+        return cause
+    return error
 
 
 def _train_in_worker(config: dict[str, Any]) -> None:

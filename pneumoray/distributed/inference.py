@@ -16,7 +16,7 @@ def score_all(trials: Sequence[Trial], split: str, resources: Resources) -> list
     task = ray.remote(_score).options(
         num_cpus=per_worker["CPU"], num_gpus=per_worker.get("GPU", 0), max_retries=2
     )
-    return ray.get([task.remote(trial, split, resources.cpus_per_trial) for trial in trials])
+    return runtime.get([task.remote(trial, split, resources.cpus_per_trial) for trial in trials])
 
 
 def _score(trial: Trial, split: str, threads: int) -> Predictions:

@@ -5,6 +5,8 @@ from typing import Any, TypeVar
 
 import ray
 
+from pneumoray.distributed import runtime
+
 Shard = TypeVar("Shard")
 Result = TypeVar("Result")
 _IN_FLIGHT_PER_CPU = 3  # keeps every core busy and memory flat
@@ -19,9 +21,9 @@ def map_shards(function: Callable[[Shard], Result], shards: Iterable[Shard]) -> 
     for shard in shards:
         waiting.append(task.remote(shared, shard))
         if len(waiting) >= limit:
-            yield ray.get(waiting.pop(0))
+            yield runtime.get(waiting.pop(0))
     for reference in waiting:
-        yield ray.get(reference)
+        yield runtime.get(reference)
 
 
 def _apply(function: Callable[[Shard], Result], shard: Shard) -> Result:

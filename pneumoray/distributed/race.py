@@ -61,7 +61,12 @@ def _train_in_actor(config: dict[str, Any], jobs: dict[str, dict[str, Any]]) -> 
         runtime.settle_worker(job["threads"], job["environment"])
         pack, usage = open_pack(trial.pack), Usage()
         for record in train(
-            trial.config, pack, trial.folder, until=job["until"], device=trial.device
+            trial.config,
+            pack,
+            trial.folder,
+            until=job["until"],
+            device=trial.device,
+            tell=lambda text: tune.report({"note": text}),
         ):
             tune.report({"record": asdict(record), "system": usage.read(trial.device)})
         (trial.folder / runtime.ERROR_FILE).unlink(missing_ok=True)  # of an earlier attempt

@@ -4,7 +4,6 @@ Every process that Ray starts for us imports this, so it imports no torch.
 """
 
 import contextlib
-import errno
 import logging
 import os
 import signal
@@ -14,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pneumoray import faults
 from pneumoray.data.read import num_cores
 from pneumoray.distributed import reach
 from pneumoray.distributed.capacity import Capacity, grows_when_asked
@@ -41,8 +41,6 @@ os.environ.update({key: os.environ.get(key, value) for key, value in (_QUIET | _
 import ray  # noqa: E402
 
 ERROR_FILE = "error.txt"
-# what the system says, and what torch.save makes of it
-_DISK_FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT), "unexpected pos ")
 
 
 @contextlib.contextmanager
@@ -65,7 +63,9 @@ def _connect(address: str, verbose: bool) -> None:
     level = logging.INFO if verbose else logging.CRITICAL
     for name in ("ray", "ray.tune", "ray.train", "ray.data"):
         logging.getLogger(name).setLevel(level)
-    if address not in ("local", "auto"):
+    if address == "local":
+        reach.check_folder()
+    elif address != "auto":
         reach.knock(address)
     own: dict[str, Any] = (
         {"include_dashboard": False, "num_cpus": num_cores()} if address == "local" else {}
@@ -112,6 +112,16 @@ def slots(resources: Resources) -> int:
     return capacity().slots(resources)
 
 
+def get(references: Any) -> Any:
+    """`ray.get`, raising what a task raised itself. Raises ClusterError where its process died."""
+    try:
+        return ray.get(references)
+    except ray.exceptions.RayTaskError as error:
+        raise error.cause from error
+    except ray.exceptions.RayError as error:
+        raise ClusterError(faults.in_words(error)) from error
+
+
 def settle_worker(threads: int, environment: dict[str, str] | None = None) -> None:
     """Give this worker its share of threads, in the thread that trains, and the driver's words.
 
@@ -142,14 +152,17 @@ def failure(error: BaseException, folder: Path) -> dict[str, Any]:
         folder.mkdir(parents=True, exist_ok=True)
         text = "".join(traceback.format_exception(error))
         (folder / ERROR_FILE).write_text(text, "utf-8", "backslashreplace")
-    diverged = isinstance(error, FloatingPointError)
-    text = " ".join(str(error).split()) or "no message"
-    disk_full = any(words in text for words in _DISK_FULL)
-    if disk_full:
-        text = f"no space is left for {folder}: free some, and the same command goes on from here"
-    elif not diverged:
-        text = f"{type(error).__name__}: {text}"
-    return {"failed": text[:300], "diverged": diverged, "disk_full": disk_full}
+    disk_full = faults.is_disk_full(error)
+    text = (
+        f"no space is left for {folder}: free some, and the same command goes on from here"
+        if disk_full
+        else faults.in_words(error)
+    )
+    return {
+        "failed": text,
+        "diverged": isinstance(error, FloatingPointError),
+        "disk_full": disk_full,
+    }
 
 
 def _interrupt(*_: Any) -> None:

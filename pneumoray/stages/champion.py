@@ -1,10 +1,12 @@
 """The best trial of each family becomes a Bundle, and a registered model with the alias champion."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
-from pneumoray import artifact, bundle, checkpoint
+from pneumoray import artifact, bundle, checkpoint, tracking, words
+from pneumoray.errors import StudyError
 from pneumoray.evaluation import calibration
 from pneumoray.journal import Journal, latest
 from pneumoray.predictions import Predictions
@@ -13,8 +15,37 @@ from pneumoray.study import Study
 from pneumoray.study_folder import StudyFolder
 from pneumoray.training.trial import ended
 from pneumoray.voting import Candidate, champions
+from pneumoray.workspace import Workspace
 
 MODELS = "models"  # of a study's folder: a bundle a family
+
+
+def check_names(
+    place: Workspace, study: str, families: Iterable[str], settings: tracking.Settings
+) -> None:
+    """Raise StudyError where a folder or a model of `study` would be one with another study's.
+
+    Family c of study a-b, and family b-c of study a, are both registered as pneumoray-a-b-c.
+    """
+    others = [name for name in place.studies() if name != study]
+    for other in others:
+        if words.twins([other, study]):
+            raise StudyError(
+                f"studies {other} and {study} would be one folder on some systems: take another name "
+                "(--set name=...)"
+            )
+    ours = {settings.model_name(study, family): family for family in (*families, words.VOTE)}
+    for other in others:
+        bundles = (place.study(other).path / MODELS).glob("*/bundle.json")
+        for family in (*(file.parent.name for file in bundles), words.VOTE):
+            if (name := settings.model_name(other, family)) in ours:
+                raise StudyError(
+                    f"registered model {name} is family {family} of study {other}, and would be family "
+                    f"{ours[name]} of study {study} too: rename the study (--set name=...) or the family"
+                )
+
+
+_LACKING = ("failed", "damaged")  # outcomes that give no candidate
 
 
 def register(study: Study, folder: StudyFolder, journal: Journal, promote: bool) -> None:
@@ -39,7 +70,7 @@ def register(study: Study, folder: StudyFolder, journal: Journal, promote: bool)
             origin=origin,
             family=candidate.family,
             trial=candidate.trial,
-            bundle=str(target),
+            bundle=target,
             val_auroc=candidate.rank[0],
             val_digest=val_digest(candidate.val),
             promote=promote,
@@ -55,12 +86,12 @@ def champions_of(folder: StudyFolder) -> list[Candidate]:
 def candidates(folder: StudyFolder) -> list[Candidate]:
     """Every trial of the study that was trained to its full budget."""
     rows = folder.rows()
-    lacking = {row.config.config_id for row in rows if row.outcome == "failed"}
+    lacking = {row.config.config_id for row in rows if row.outcome in _LACKING}
     found = []
     for row in rows:
         best = row.state.best
         if (
-            row.outcome == "failed"
+            row.outcome in _LACKING
             or not ended(row.config, row.state, row.config.epochs)
             or not best
         ):

@@ -165,10 +165,11 @@ def _record(
     if folder.is_locked():
         text = "the study is in use: compare again when it has ended, for a page in MLflow"
         return on_event({"type": "note", "text": text})
-    page_file, digest = str(target), artifact.digest(tables.to_csv(compared.table()))
+    digest = artifact.digest(tables.to_csv(compared.table()))
     with folder.locked():
-        noted = latest(folder.journal, "comparison", "page").get(page_file, {})
+        noted = latest(folder.journal, "comparison", "page").get(str(target), {})
         if noted.get("digest") == digest and recording.all_sent(folder, settings):
             return None
+        recording.bring_here(settings, on_event)
         with recording.recorded(folder, settings, on_event):
-            Journal(folder.journal).append("comparison", page=page_file, digest=digest)
+            Journal(folder.journal).append("comparison", page=target, digest=digest)

@@ -18,6 +18,7 @@ from pneumoray.grid import check_size, configurations
 from pneumoray.models import freeze, zoo
 from pneumoray.models.architecture import Architecture
 from pneumoray.stages import prepare
+from pneumoray.stages.lonely import tell_lonely
 from pneumoray.stages.prepare import OnEvent
 from pneumoray.study import Race, Study
 from pneumoray.training import optim
@@ -32,6 +33,9 @@ _TIMED_STEPS = 2
 _TIMED_IMAGES = 8
 _VALIDATION_COST = 1 / 3  # of a training image: no backward pass
 _STATES_KEPT = 4  # of a trial: weights, best weights, two moments of the optimizer
+_STATES_BEFORE = (
+    3  # of the checkpoint before, until the trial ends; its best weights are mostly shared
+)
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ class BackbonePlan:
     images_per_second: float
     epochs: int  # all trials' together, race and final
     hours: float  # of one worker
-    disk_mib: float
+    disk_mib: float  # at most, while it trains
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,7 @@ def dry_run(
     planned = split.resplit(manifest, study.val_fraction, study.test_fraction, study.split_seed)
     num_train, num_val = len(planned.of_split("train")), len(planned.of_split("val"))
     num_classes = len(manifest.classes)
+    tell_lonely(configs, num_train, num_classes, on_event)
     plans = []
     epochs_of = epochs_a_trial(study, configs)
     networks = list(dict.fromkeys(map(_network, configs)))
@@ -123,7 +128,7 @@ def dry_run(
                 speed,
                 epochs,
                 seconds / 3600,
-                len(own) * _STATES_KEPT * parameters * 4 / 2**20,
+                _states(study, len(own), slots) * parameters * 4 / 2**20,
             )
         )
     settings = {prepare.settings_of(config) for config in configs}
@@ -133,6 +138,12 @@ def dry_run(
     return Plan(
         study.name, configs, plans, num_train, pack_mib, slots, resources.device, extra / 3600
     )
+
+
+def _states(study: Study, num_trials: int, slots: int) -> int:
+    """How many times its weights a network's trials take at most: in a race none has ended."""
+    unended = num_trials if isinstance(study.race, Race) else min(num_trials, slots)
+    return num_trials * _STATES_KEPT + unended * _STATES_BEFORE
 
 
 def _seconds_beside(study: Study, configs: Sequence[Config]) -> float:

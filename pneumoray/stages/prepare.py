@@ -149,6 +149,12 @@ def check_outputs(configs: Iterable[Config], classes: Sequence[str]) -> None:
             )
 
 
+def check_unchanged(folder: StudyFolder, classes: Sequence[str], trials: Iterable[str]) -> None:
+    """Refuse to go on with a study whose classes or own code are others than when it began."""
+    check_order(folder, classes)
+    check_code(folder, trials)
+
+
 def check_order(folder: StudyFolder, classes: Sequence[str]) -> None:
     """Refuse to go on with a study whose positive class was the other one of the two."""
     before = latest(folder.journal, "study", "study").get(folder.name, {}).get("pack", {})

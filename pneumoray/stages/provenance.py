@@ -7,6 +7,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from pneumoray.journal import FORMAT
 from pneumoray.stages.prepare import Prepared
 from pneumoray.study import Study
 
@@ -18,12 +19,13 @@ def of_study(study: Study, prepared: Prepared, leaking: bool) -> dict[str, Any]:
     pack = prepared.first
     counts = pack.manifest.images["split"].value_counts()
     return {
+        "format": FORMAT,
         "study": study.name,
         "config": study.model_dump(),
         "leaks_allowed": leaking,
         "pack": {
             "hash": pack.hash,
-            "path": str(pack.path),
+            "path": pack.path,
             "root": pack.manifest.root,
             "classes": list(pack.manifest.classes),
             "positive": pack.manifest.positive,

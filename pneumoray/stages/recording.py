@@ -1,11 +1,11 @@
 """While a stage works, its journal goes to MLflow; what could not be sent is said at the end."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pneumoray import artifact, tracking
+from pneumoray import artifact, root, tracking
 from pneumoray.errors import some_of
 from pneumoray.redaction import shown
 from pneumoray.stages.prepare import OnEvent
@@ -30,10 +30,26 @@ def recorded(folder: StudyFolder, settings: tracking.Settings, on_event: OnEvent
         mark(folder, settings, all_sent=not unsent)
 
 
+def check(
+    settings: tracking.Settings, study: str, families: Iterable[str], on_event: OnEvent
+) -> None:
+    """Raise TrackingError, before anything is trained, unless a study's runs and models can be written."""
+    tracking.check(settings)
+    bring_here(settings, on_event)
+    tracking.check_writing(settings, study, families)
+
+
+def bring_here(settings: tracking.Settings, on_event: OnEvent) -> None:
+    """In a workspace that was moved, have MLflow's database say so; tell that, and what MLflow can't."""
+    for text in (tracking.bring_here(settings), tracking.warning(settings)):
+        if text:
+            on_event({"type": "note", "text": text})
+
+
 def mark(folder: StudyFolder, settings: tracking.Settings, all_sent: bool) -> None:
     """Note beside the journal whether MLflow has all of it."""
     if all_sent:
-        ids = tracking.run_ids(settings, folder.name)
+        ids = tracking.run_ids(settings, folder.name, folder.journal)
         artifact.write_json(_marker(folder), _whole(folder, settings) | {"run_ids": ids})
     else:
         _marker(folder).unlink(missing_ok=True)
@@ -48,17 +64,16 @@ def run_ids(folder: StudyFolder, settings: tracking.Settings) -> dict[str, str]:
     """{trial: MLflow run id}; asks MLflow only where something may have changed."""
     if all_sent(folder, settings):
         return _read(folder)["run_ids"]
-    return tracking.run_ids(settings, folder.name)
+    return tracking.run_ids(settings, folder.name, folder.journal)
 
 
 def _whole(folder: StudyFolder, settings: tracking.Settings) -> dict[str, Any]:
     """What the marker says when all of the journal is in this very database or server."""
-    database = Path(settings.tracking_uri.removeprefix("sqlite:///"))
+    database = settings.database
+    place = root.written(database, root.of(folder.journal)) if database else settings.tracking_uri
     return {
-        "tracking": artifact.digest(
-            shown(settings.tracking_uri)
-        ),  # no password, not even its digest
-        "database": database.stat().st_ino if database.is_file() else 0,
+        "tracking": artifact.digest(shown(place)),  # no password, not even its digest
+        "database": database.stat().st_ino if database and database.is_file() else 0,
         "journal_bytes": folder.journal.stat().st_size if folder.journal.exists() else 0,
     }
 

@@ -9,10 +9,11 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from pneumoray import artifact, checkpoint, journal
-from pneumoray.checkpoint import EpochRecord
 from pneumoray.comparing import naming
 from pneumoray.config import Config
 from pneumoray.distributed.resources import Resources
+from pneumoray.epochs import EpochRecord, State, mean_rank
+from pneumoray.errors import WorkspaceError
 from pneumoray.models import own_code
 from pneumoray.redaction import redacted
 from pneumoray.stages import trial_report
@@ -43,16 +44,23 @@ class Run:
         self._names, self._compared = naming.names(configs), naming.compared(study)
         self._best: dict[str, EpochRecord] = {}
         self._open: set[str] = set()  # begun in this attempt, not ended
-        self._ended = journal.latest(folder.journal, "end", "trial")
+        _, self._ended = folder.attempts()
         # what diverged would diverge again; what failed otherwise is tried once more
         self.failed = {id: end["reason"] for id, end in self._ended.items() if end.get("diverged")}
+        self._unreadable: dict[str, str] = {}
         for trial in self.trials:  # what was trained when the driver died and no one wrote it down
-            for record in checkpoint.read_state(trial.folder).records:
+            try:
+                records = checkpoint.read_state(trial.folder).records
+            except WorkspaceError as error:  # one trial less, not a study less
+                self._unreadable[trial.id] = str(error)
+                continue
+            for record in records:
                 self._note_epoch(trial.id, asdict(record))
+        self.failed |= self._unreadable
 
     def pending(self) -> bool:
         """Whether any trial still has epochs to train."""
-        alive = self.trials
+        alive = self._alive()
         for _, until in self._rounds():
             if self._todo(alive, until):
                 return True
@@ -61,7 +69,11 @@ class Run:
 
     def train(self, resources: Resources) -> None:
         """Round after round: train what is left, then keep the best of every backbone."""
-        alive = self.trials
+        for trial in self.trials:
+            if (reason := self._unreadable.get(trial.id)) is not None:
+                self._end(trial, "FAILED", "failed", reason)
+                self.on_event({"type": "failed", "trial": trial.id, "reason": reason})
+        alive = self._alive()
         for stage, until in self._rounds():
             if todo := self._todo(alive, until):
                 self._train_round(stage, todo, until, resources)
@@ -78,6 +90,10 @@ class Run:
             self._end(trial, "FINISHED", "trained")
         shutil.rmtree(self.folder.scratch, ignore_errors=True)
 
+    def _alive(self) -> list[Trial]:
+        """The trials that can be trained."""
+        return [trial for trial in self.trials if trial.id not in self.failed]
+
     def _is_trained(self, trial: Trial) -> bool:
         return ended(trial.config, checkpoint.read_state(trial.folder), trial.config.epochs)
 
@@ -93,9 +109,12 @@ class Run:
         self.folder.scratch.mkdir(parents=True, exist_ok=True)
         handler = self._handler(trials, until)
         if stage == "race":
-            race.run_rung(trials, until, resources, self.folder.scratch, handler)
+            failed = race.run_rung(trials, until, resources, self.folder.scratch, handler)
         else:
-            final.run_final(trials, resources, self.folder.scratch, handler)
+            failed = final.run_final(trials, resources, self.folder.scratch, handler)
+        if failed:
+            errors = self.folder.trial("TRIAL") / runtime.ERROR_FILE
+            self.on_event({"type": "note", "text": f"tracebacks of what failed: {errors}"})
 
     @contextmanager
     def closing(self) -> Iterator[None]:
@@ -207,8 +226,8 @@ class Run:
             backbone=trial.config.backbone,
             config=trial.config.model_dump(),
             code=own_code.find([trial.config.backbone]).digest,
-            folder=str(trial.folder),
-            pack=str(trial.pack),
+            folder=trial.folder,
+            pack=trial.pack,
             device=trial.device,
             pack_hash=self.packs[trial.pack].hash,
             **self._compared[trial.id],
@@ -242,7 +261,11 @@ class Run:
         if trial.id not in self._open and self._ended.get(trial.id, {}).get("outcome") == outcome:
             return
         self._open.discard(trial.id)
-        state = checkpoint.read_state(trial.folder)
+        state = State()
+        if trial.id not in self._unreadable:
+            state = checkpoint.read_state(trial.folder)
+        if outcome in ("trained", "cut"):
+            checkpoint.drop_older(trial.folder)
         if state.best is not None and status != "KILLED":  # who stops a run may not wait for long
             trial_report.write(trial, state, self.packs[trial.pack])
         self._ended[trial.id] = {"outcome": outcome}
@@ -269,4 +292,4 @@ def _mean_up_to(repeats: Sequence[Trial], epoch: int) -> tuple[float, float]:
     for trial in repeats:
         records = [r for r in checkpoint.read_state(trial.folder).records if r.epoch <= epoch]
         ranks.append(max((record.rank for record in records), default=(float("-inf"), 0.0)))
-    return checkpoint.mean_rank(ranks)
+    return mean_rank(ranks)

@@ -8,7 +8,7 @@ from typing import Any
 from pneumoray import artifact
 from pneumoray.comparing import leaderboard as boards
 from pneumoray.comparing import naming
-from pneumoray.journal import Journal, latest
+from pneumoray.journal import Journal, read
 from pneumoray.study_folder import StudyFolder
 
 
@@ -42,15 +42,15 @@ def note(folder: StudyFolder, journal: Journal) -> None:
         **{f"num_{outcome}": counts[outcome] for outcome in ("trained", "cut", "failed")},
         vote=vote,
         next=_next(folder.name, found, vote),
-        files={name: str(folder.path / name) for name in files},
+        files={name: folder.path / name for name in files},
     )
 
 
 def _newest_vote(folder: StudyFolder) -> dict[str, Any] | None:
-    votes = latest(folder.journal, "ensemble", "ensemble").values()
+    votes = [record for record in read(folder.journal) if record["type"] == "ensemble"]
     if not votes:
         return None
-    newest = max(votes, key=lambda record: record["time"])
+    newest = votes[-1]
     scores = newest["report"]["vote"]
     return {
         "members": [member["backbone"] for member in newest["report"]["members"]],

@@ -24,6 +24,7 @@ class Synced:
     num_waiting: int = 0  # records
     missing: tuple[str, ...] = ()  # what, and why
     is_in_use: bool = False  # whoever trains it sends it
+    moved: str = ""  # what was brought up to date in a workspace that was moved
 
 
 def sync(
@@ -65,6 +66,7 @@ def _sync(folder: StudyFolder, settings: tracking.Settings, on_event: OnEvent) -
             if not journal.latest(folder.journal, "study", "study"):
                 return Synced(name, where)
             tracking.check(settings)
+            moved = tracking.bring_here(settings)
             families = {record["family"] for record in begun.values()}
             families |= {"ensemble"} if votes else set()
             tracking.check_writing(settings, name, families)
@@ -83,4 +85,5 @@ def _sync(folder: StudyFolder, settings: tracking.Settings, on_event: OnEvent) -
         num_records=sent.num_lines,
         num_waiting=sent.num_waiting,
         missing=(*sent.refused, *sent.gone),
+        moved=moved,
     )

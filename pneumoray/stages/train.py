@@ -14,6 +14,7 @@ from pneumoray.errors import StudyError
 from pneumoray.grid import check_size, configurations
 from pneumoray.stages import champion, prepare, provenance, recording, summary
 from pneumoray.stages.default_study import default_study
+from pneumoray.stages.lonely import tell_lonely
 from pneumoray.stages.prepare import OnEvent
 from pneumoray.stages.run import Run
 from pneumoray.study import Study
@@ -54,16 +55,16 @@ def train_all(
     study = prepare.leave_out_missing(study, on_event)
     configs = configurations(study)
     settings = tracking.find_settings(_path(mlflow), place.root, study.name == "demo")
-    tracking.check(settings)
-    tracking.check_writing(settings, study.name, (config.family for config in configs))
+    families = {config.family for config in configs}
+    champion.check_names(place, study.name, families, settings)
+    recording.check(settings, study.name, families, on_event)
     listed = prepare.list_images(study, _path(data), _path(images), place)
     prepare.check_patients(listed[0], no_patients)
     prepare.check_outputs(configs, listed[0].classes)
     folder, remote = place.study(study.name), is_remote(address)
     if not fresh:
-        prepare.check_order(folder, listed[0].classes)
-        prepare.check_code(folder, [config.trial_id for config in configs])
-    new = [c for c in configs if fresh or checkpoint.newest(folder.trial(c.trial_id)) is None]
+        prepare.check_unchanged(folder, listed[0].classes, [c.trial_id for c in configs])
+    new = [c for c in configs if fresh or checkpoint.starts_anew(folder.trial(c.trial_id))]
     workers = max((config.workers for config in new), default=0)
     if new and not remote:  # a cluster is asked when it is reached
         resources = this_machine().resolve(resources, workers)
@@ -78,7 +79,9 @@ def train_all(
         prepared = prepare.pack_images(
             study, configs, listed, place, map_shards=map_shards, on_event=on_event
         )
-        leaking = prepare.check_leaks(prepared.first.manifest, allow_leaks)
+        first = prepared.first
+        tell_lonely(new, len(first.rows("train")), len(first.manifest.classes), on_event)
+        leaking = prepare.check_leaks(first.manifest, allow_leaks)
         for finding in prepared.findings:
             on_event({"type": "finding", **asdict(finding)})
         folder.claim(study, prepared.hashes, fresh, {"leaks_allowed": leaking})

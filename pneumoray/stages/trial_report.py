@@ -9,6 +9,7 @@ import pandas as pd
 
 from pneumoray import artifact, checkpoint
 from pneumoray.data.pack import Pack
+from pneumoray.epochs import State
 from pneumoray.evaluation import metrics
 from pneumoray.predictions import Predictions
 from pneumoray.training.trial import Trial
@@ -16,7 +17,7 @@ from pneumoray.training.trial import Trial
 _MOST_MISTAKES = 12  # that one picture shows
 
 
-def write(trial: Trial, state: checkpoint.State, pack: Pack) -> None:
+def write(trial: Trial, state: State, pack: Pack) -> None:
     """Write the files into the trial's folder, from validation at its best epoch, for MLflow."""
     from pneumoray.evaluation import plots, trial_plots
 

@@ -22,6 +22,9 @@ from pneumoray.voting import Candidate, soft_vote, voters
 from pneumoray.workspace import open_workspace
 
 RECORD = "ensemble.json"
+_MEND = (
+    "put back a copy; report.md beside it says the same, and without it test would be opened again"
+)
 OperatingPoint = tuple[float, float | None]  # temperature, threshold
 
 
@@ -51,8 +54,7 @@ def ensemble(
     settings = tracking.find_settings(
         None if mlflow is None else Path(mlflow), place.root, folder.name == "demo"
     )
-    tracking.check(settings)
-    tracking.check_writing(settings, folder.name, ["ensemble"])
+    recording.check(settings, folder.name, ["ensemble"], on_event)
     registered_name = functools.partial(settings.model_name, folder.name)
     members = voters(champion.candidates(folder), top, registered_name, families, any_family)
     request = _request(folder, members)
@@ -63,7 +65,7 @@ def ensemble(
         if (target / RECORD).exists():
             text = "these members were tested before: this is the stored report"
             on_event({"type": "note", "text": text})
-            record = artifact.read_json(target / RECORD)
+            record = artifact.read_json(target / RECORD, _MEND)
             noted = name in latest(folder.journal, "ensemble", "ensemble")
             if noted and not promote and recording.all_sent(folder, settings):
                 return reports.Report(record["report"], target)
@@ -86,7 +88,7 @@ def ensemble(
                 record["began"] = began
                 artifact.write_json(target / RECORD, record)  # last: its presence means all of it
             if promote or name not in latest(folder.journal, "ensemble", "ensemble"):
-                journal.append("ensemble", **record, promote=promote)
+                journal.append("ensemble", **record | _places(target), promote=promote)
                 summary.note(folder, journal)
     return reports.Report(record["report"], target)
 
@@ -180,12 +182,16 @@ def _report(
         "name": f"pneumoray-{folder.name}-ensemble",
         "members": [member.trial for member in members],
         "report": report,
-        "bundle": str(target / "bundle"),
-        "files": {path.name: str(path) for path in sorted(target.iterdir()) if path.is_file()},
         "val_auroc": val_auroc,
         "val_digest": champion.val_digest(val),
         "openings": openings,
     }
+
+
+def _places(target: Path) -> dict[str, Any]:
+    """Where the bundle and the files of a report lie."""
+    files = [path for path in sorted(target.iterdir()) if path.is_file() and path.name != RECORD]
+    return {"bundle": target / "bundle", "files": {path.name: path for path in files}}
 
 
 def _scores(name: str, test: Predictions, point: OperatingPoint) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from pneumoray import faults
 from pneumoray.errors import PneumorayError
 from pneumoray.terminal.commands.audit import audit
 from pneumoray.terminal.commands.compare import compare
@@ -56,13 +57,17 @@ class OneLineGroup(click.Group):
         except BrokenPipeError:  # who reads has read enough, as head does
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)
-        except OSError as error:
-            if error.errno not in _USERS_TO_MEND:
-                raise
-            place = f" {error.filename}" if error.filename else ""
-            _fail(f"can't read or write{place}: {error.strerror}; mend that, or name another place")
         except (KeyboardInterrupt, click.Abort):
             _fail("stopped; the same command goes on from here", _EXIT_INTERRUPTED)
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno in _USERS_TO_MEND:
+                place = f" {error.filename}" if error.filename else ""
+                _fail(
+                    f"can't read or write{place}: {error.strerror}; mend that, or name another place"
+                )
+            if words := faults.known(error):
+                _fail(words)
+            raise
 
 
 def _fail(message: str, code: int = 1) -> None:

@@ -145,7 +145,8 @@ class Progress:
 
     def _on_failed(self, event: dict[str, Any]) -> None:
         self.running.pop(event["trial"], None)
-        self.trials[event["trial"]]["epoch"] = self.trials[event["trial"]]["until"]
+        if known := self.trials.get(event["trial"]):  # none where it failed before any stage
+            known["epoch"] = known["until"]
         self._say(f"{event['trial']} failed: {event['reason']}", style="red")
 
     def _say(self, text: str, style: str | None = None) -> None:

@@ -1,6 +1,7 @@
 """tracking: the journal of a study -> MLflow, and its registry. Nothing else imports mlflow.
 
-settings.py      mlflow.yaml: where runs and models go
+settings.py      mlflow.yaml: where runs and models go; sqlite.py: a database's path as a URI
+locations.py     where the database says that files lie, and where they lie now
 server.py        is the server there, and new enough; permission.py: may this user write there
 pages.py         MLflow's pages on this machine; view.py: how they show a study's runs first
 replayer.py      one thread that sends the journal's lines, and never makes training wait
@@ -17,6 +18,7 @@ signature.py     what MLflow is told of a model's inputs and outputs
 registered.py    a version of a registered model -> its Bundle's folder
 """
 
+from pneumoray.tracking.locations import bring_here, warning
 from pneumoray.tracking.pages import serve
 from pneumoray.tracking.permission import check_writing
 from pneumoray.tracking.replayer import Replayer, download, replay, run_ids
@@ -26,6 +28,7 @@ from pneumoray.tracking.settings import Settings, find_settings
 __all__ = [
     "Replayer",
     "Settings",
+    "bring_here",
     "check",
     "check_writing",
     "download",
@@ -33,4 +36,5 @@ __all__ = [
     "replay",
     "run_ids",
     "serve",
+    "warning",
 ]

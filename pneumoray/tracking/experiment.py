@@ -1,11 +1,10 @@
 """The experiment of a study in MLflow: found, or created."""
 
-from pathlib import Path
-
 from mlflow import MlflowClient
 from mlflow.entities import Experiment, ViewType
 
 from pneumoray.tracking import lengths, view
+from pneumoray.tracking.locations import as_uri
 from pneumoray.tracking.settings import Settings
 
 _KIND = "mlflow.experimentKind"  # what MLflow's pages show first: training runs, not traces
@@ -38,8 +37,7 @@ def _create(client: MlflowClient, settings: Settings, name: str, state: str) -> 
     location = None
     if settings.is_database:
         _remove_default(client)
-        location = settings.artifacts
-        location = location if "://" in location else Path(location).as_uri()
+        location = as_uri(settings.artifacts)
     tags = {_KIND: "custom_model_development", view.TAG: state}
     return client.create_experiment(name, location, tags=tags)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pneumoray import artifact
+from pneumoray import journal, root
 
 Record = dict[str, Any]
 
@@ -14,12 +14,12 @@ Record = dict[str, Any]
 class Lines:
     """Reads the journal at `path` as it grows. `pending`: (number of the line, record), oldest first.
 
-    `study` is the newest record of that type, `journal_id` the digest of the first. `runs`: the
+    `study` is the newest record of that type, `journal_id` the journal's own. `runs`: the
     trials and votes that have a run -> the line that first speaks of them.
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, self._root = path, root.of(path.absolute())
         self.pending: deque[tuple[int, Record]] = deque()
         self.study: Record = {}
         self.journal_id = ""
@@ -41,7 +41,7 @@ class Lines:
                     break
                 self._offset += len(line)
                 self._num_read += 1
-                self._take(json.loads(line))
+                self._take(journal.placed(json.loads(line), self._root))
 
     def count(self) -> int:
         """How many whole lines the journal has now."""
@@ -56,7 +56,7 @@ class Lines:
     def _take(self, record: Record) -> None:
         match record["type"]:
             case "study":
-                self.journal_id = self.journal_id or artifact.digest(record)[:16]
+                self.journal_id = self.journal_id or journal.identity(self.path)
                 self.study = record
                 self._open[""] = record
             case "study_end":

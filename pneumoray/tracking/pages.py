@@ -13,12 +13,12 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable
 from contextlib import closing, suppress
-from pathlib import Path
 from typing import IO, Any
 
 from pneumoray.errors import TrackingError
 from pneumoray.redaction import shown
 from pneumoray.tracking import view
+from pneumoray.tracking.locations import as_uri
 from pneumoray.tracking.server import check
 from pneumoray.tracking.settings import ENVIRONMENT_VARIABLE, Settings, prepare_environment
 
@@ -58,7 +58,7 @@ def serve(
     environment = {key: value for key, value in os.environ.items() if key != ENVIRONMENT_VARIABLE}
     environment |= {  # not as arguments, which everybody on the machine can read
         "MLFLOW_BACKEND_STORE_URI": settings.tracking_uri,
-        "MLFLOW_ARTIFACTS_DESTINATION": settings.artifacts,
+        "MLFLOW_ARTIFACTS_DESTINATION": as_uri(settings.artifacts),
     }
     default = signal.signal(signal.SIGTERM, _interrupt)
     with tempfile.TemporaryFile() as log:
@@ -89,8 +89,8 @@ def _check(settings: Settings) -> None:
     uri = settings.tracking_uri
     if not settings.is_database:
         raise TrackingError(f"the runs are on {shown(uri)}, which has its own pages: open that")
-    file = Path(uri.removeprefix("sqlite:///"))
-    if uri.startswith("sqlite:///") and not file.exists():
+    file = settings.database
+    if file is not None and not file.exists():
         raise TrackingError(
             f"no run was written to {file} yet: train a study first, or name another mlflow.yaml "
             "with --mlflow"

@@ -36,7 +36,7 @@ def check_writing(settings: Settings, study: str, families: Iterable[str]) -> No
             [settings.model_name(study, family) for family in sorted(set(families))],
         )
     elif settings.is_database:
-        if not uri.startswith("sqlite:"):  # server.py has asked
+        if settings.database is None:  # server.py has asked a file
             _check_database(uri)
         if "://" not in settings.artifacts:
             _check_folder(Path(settings.artifacts))

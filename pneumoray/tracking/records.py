@@ -1,5 +1,6 @@
 """One record of the journal -> what it says of the runs. Written again, it leaves the same."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -212,7 +213,9 @@ class Writer:
 
     def _vote_of(self, record: Record) -> str:
         """The vote's run, which began when the stage did."""
-        began = round(1000 * (record.get("began") or record["time"]))
+        began = round(
+            1000 * min(record.get("began") or math.inf, record["time"])
+        )  # a clock may step back
         return self.runs.child(
             record["ensemble"], ENSEMBLE, began, f"vote of {descriptions.voters(record)}"
         )

@@ -12,6 +12,7 @@ from pneumoray import words
 from pneumoray.errors import TrackingError, did_you_mean
 from pneumoray.redaction import shown
 from pneumoray.tracking.client import connect
+from pneumoray.tracking.locations import here
 from pneumoray.tracking.settings import Settings
 
 _URI = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[\w-]+)|/(?P<version>[0-9]{1,9}))")
@@ -29,16 +30,17 @@ def download(settings: Settings, uri: str, folder: Path) -> Path:
         )
     client = connect(settings)
     version = _version(client, settings, match)
+    source = here(settings, str(version.source)).rstrip("/")
     try:
         place = mlflow.artifacts.download_artifacts(
-            artifact_uri=f"{str(version.source).rstrip('/')}/data",
+            artifact_uri=f"{source}/data",
             dst_path=str(folder),
             tracking_uri=settings.tracking_uri,
         )
     except (MlflowException, OSError) as error:
         reason = " ".join(str(error).split())[:200]
         raise TrackingError(
-            f"the files of {uri} can't be fetched from {version.source} ({reason}); "
+            f"the files of {uri} can't be fetched from {source} ({reason}); "
             "check that the place is still there, or train again"
         ) from None
     bundles = sorted(Path(place).glob("*/bundle.json"))

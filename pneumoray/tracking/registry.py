@@ -169,7 +169,7 @@ def _save(path: Path, entry: Entry, model: LoggedModel) -> None:
         signature=signature.of_classes(described["classes"]),
         input_example=signature.example(),
         mlflow_model=Model(
-            artifact_path=model.artifact_location,
+            artifact_path=f"models:/{model.model_id}",
             run_id=entry.run_id,
             model_id=model.model_id,
             model_uuid=model.model_id,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pneumoray import journal
 from pneumoray.tracking.lines import Lines, Record
 from pneumoray.tracking.loading import with_mlflow
 from pneumoray.tracking.refusals import in_one_line, one_line
@@ -219,14 +220,13 @@ def replay(
     )
 
 
-def run_ids(settings: Settings, study: str) -> dict[str, str]:
-    """{trial: MLflow run id} of a study; {} when MLflow can't be asked."""
-    uri = settings.tracking_uri
-    if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
+def run_ids(settings: Settings, study: str, path: Path) -> dict[str, str]:
+    """{trial: MLflow run id} of a study with its journal at `path`; {} when MLflow can't be asked."""
+    if settings.database is not None and not settings.database.exists():
         return {}
     try:
-        check(settings)
-        return with_mlflow("runs").trial_runs(settings, study)
+        check(settings, to_write=False)
+        return with_mlflow("runs").trial_runs(settings, study, journal.identity(path))
     except Exception as error:
         _log.info("MLflow can't be asked for runs: %s", one_line(error, settings))
         return {}
@@ -234,7 +234,7 @@ def run_ids(settings: Settings, study: str) -> dict[str, str]:
 
 def download(settings: Settings, uri: str, folder: Path) -> Path:
     """The bundle of registered model `uri`, fetched into `folder`; see registered.py."""
-    check(settings)
+    check(settings, to_write=False)
     with in_one_line(settings):
         return with_mlflow("registered").download(settings, uri, folder)
 

@@ -17,7 +17,7 @@ import pandas as pd
 from mlflow.entities import LifecycleStage, Metric, Param, Run, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 
-from pneumoray import artifact, table_file
+from pneumoray import artifact, root, table_file
 from pneumoray.predictions import Predictions
 from pneumoray.tracking import datasets, experiment, lengths
 from pneumoray.tracking.client import connect, search
@@ -46,7 +46,12 @@ class Runs:
 
     def __init__(self, settings: Settings, journal_id: str, place: Path, study: str) -> None:
         self.settings, self.journal_id, self.study = settings, journal_id, study
-        self.place = artifact.digest([socket.gethostname(), str(place)])[:16]
+        base = root.of(place)
+        self.place = artifact.digest([root.identity(base), study])[:16]
+        # versions before took the machine's name and the path for it; a database in the workspace
+        # has no other's runs
+        self._old_place = artifact.digest([socket.gethostname(), str(place)])[:16]
+        self._is_own = settings.database is not None and settings.database.is_relative_to(base)
         self.client = connect(settings)
         ours = f"tags.`{JOURNAL}` = '{journal_id}'"
         self.experiment_id = experiment.find_or_create(self.client, settings, study, ours)
@@ -198,30 +203,31 @@ class Runs:
         ).info.run_id
 
     def _mark_replaced(self, time: int) -> None:
-        """Tag what an older journal at the same place wrote, and end what it left running.
+        """Tag what an older journal of this study in this workspace wrote, and end what it left running.
 
         A fresh start has removed that journal. The parent comes last: interrupted, it is done again.
         """
-        text = f"tags.`{PLACE}` = '{self.place}' AND tags.`{JOURNAL}` != '{self.journal_id}'"
+        text = f"tags.`{STUDY}` = '{self.study}' AND tags.`{JOURNAL}` != '{self.journal_id}'"
         for parent in search(self.client, self.experiment_id, text):
-            if REPLACED in parent.data.tags:
+            place = parent.data.tags.get(PLACE)  # only parents have one
+            is_ours = place in (self.place, self._old_place) or (place and self._is_own)
+            if REPLACED in parent.data.tags or not is_ours:
                 continue
             children = f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
             for run in (*search(self.client, self.experiment_id, children), parent):
                 self.tag(run.info.run_id, {REPLACED: "true"})
                 if run.info.status == "RUNNING":
-                    self.close(run.info.run_id, "KILLED", time)
+                    self.close(run.info.run_id, "KILLED", max(time, run.info.start_time))
 
 
-def trial_runs(settings: Settings, study: str) -> dict[str, str]:
-    """{trial: run id} of a study; of trials that were begun anew (--fresh), the newest."""
+def trial_runs(settings: Settings, study: str, journal_id: str) -> dict[str, str]:
+    """{trial: run id} of a study, by the journal that it has now."""
     client = connect(settings)
     experiment = client.get_experiment_by_name(settings.experiment_name(study))
     if experiment is None:
         return {}
-    runs = search(client, experiment.experiment_id, f"tags.`{STUDY}` = '{study}'")
-    newest_last = sorted(runs, key=lambda run: run.info.start_time)
-    return {run.data.tags[TRIAL]: run.info.run_id for run in newest_last if TRIAL in run.data.tags}
+    runs = search(client, experiment.experiment_id, f"tags.`{JOURNAL}` = '{journal_id}'")
+    return {run.data.tags[TRIAL]: run.info.run_id for run in runs if TRIAL in run.data.tags}
 
 
 def _user() -> str:

@@ -27,8 +27,10 @@ _NEXT = f"start it, or {ELSE}"
 _PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 
 
-def check(settings: Settings) -> None:
+def check(settings: Settings, to_write: bool = True) -> None:
     """Raise TrackingError, within seconds, unless `settings.tracking_uri` answers and can be written.
+
+    A database that is a file, of which nothing but reading is asked, may be on a read-only disk.
 
     A server is asked for /version (3 or newer) before MLflow, which would try for minutes, is. What
     this user may write there is asked by permission.py.
@@ -42,8 +44,8 @@ def check(settings: Settings) -> None:
     scheme = uri.partition(":")[0].partition("+")[0]
     if scheme in ("http", "https"):
         _check_server(uri)
-    elif scheme == "sqlite":
-        _check_sqlite(Path(uri.removeprefix("sqlite:///")))
+    elif path := settings.database:
+        _check_sqlite(path) if to_write else _check_readable(path)
     elif scheme in _PORTS:
         parts = _parts(uri)
         address = (parts.hostname or "localhost", parts.port or _PORTS[scheme])
@@ -122,6 +124,12 @@ def _check_server(uri: str) -> None:
             f"MLflow server {name} is of version {version}; {OLDEST_MAJOR} or newer is needed: "
             f"update it, or {ELSE}"
         )
+
+
+def _check_readable(path: Path) -> None:
+    if not os.access(path, os.R_OK):
+        reason = os.strerror(errno.EACCES if path.exists() else errno.ENOENT)
+        raise TrackingError(f"MLflow's database {path} can't be read ({reason}); {ELSE}")
 
 
 def _check_sqlite(path: Path) -> None:

@@ -4,16 +4,17 @@ import os
 import string
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import quote
 
 import pydantic
 import yaml
 
 from pneumoray import words
 from pneumoray.errors import TrackingError, did_you_mean
+from pneumoray.tracking import sqlite
 
 FILE = "mlflow.yaml"
 ENVIRONMENT_VARIABLE = "MLFLOW_TRACKING_URI"
-_SQLITE = "sqlite:///"
 # Tags that runs and models get from us: a user's own of that name would say something else there.
 OURS = frozenset(
     (
@@ -102,7 +103,7 @@ class Settings(pydantic.BaseModel):
         model = self.model_name(longest, longest)
         if why := words.no_model(model):
             raise ValueError(f"model {self.model!r} can't name a model: {why}")
-        if why := words.no_text(self.experiment_name(longest), words.LONGEST_MODEL):
+        if why := words.no_line(self.experiment_name(longest), words.LONGEST_MODEL):
             raise ValueError(f"experiment {self.experiment!r} can't name an experiment: {why}")
         for key, value in self.tags.items():
             if why := words.no_key(key) or words.no_text(value):
@@ -118,7 +119,12 @@ class Settings(pydantic.BaseModel):
     @property
     def is_database(self) -> bool:
         """Whether MLflow writes to a database by itself, without a server."""
-        return self.tracking_uri.startswith(("sqlite:", "postgresql", "mysql", "mssql"))
+        return self.tracking_uri.startswith(("sqlite", "postgresql", "mysql", "mssql"))
+
+    @property
+    def database(self) -> Path | None:
+        """The file of a SQLite database; None of any other place."""
+        return sqlite.path_of(self.tracking_uri)
 
     def experiment_name(self, study: str) -> str:
         return self.experiment.format(study=study)
@@ -149,7 +155,7 @@ def find_settings(path: Path | None, workspace: Path, demo: bool = False) -> Set
         if candidate == path or candidate.is_file():
             settings, base = _read(candidate), candidate.absolute().parent
             break
-    uri = settings.tracking_uri.format(workspace=workspace.absolute())
+    uri = settings.tracking_uri.format(workspace=quote(str(workspace.absolute())))
     if not demo and (named := os.environ.get(ENVIRONMENT_VARIABLE)):
         uri, base = named, Path.cwd()
     artifacts = base / settings.artifacts.format(workspace=workspace.absolute())
@@ -168,9 +174,11 @@ def prepare_environment() -> None:
 
 def _absolute(uri: str, base: Path) -> str:
     """The URI with the path of a SQLite file made absolute: Ray's workers change their folder."""
-    if uri.startswith(_SQLITE):
-        return _SQLITE + str(base / uri.removeprefix(_SQLITE))
-    return uri.rstrip("/")
+    path = sqlite.path_of(uri)
+    if path is None:
+        return uri.rstrip("/")
+    query = uri.partition("?")[2]
+    return sqlite.uri_of(base / path, query)
 
 
 def _read(path: Path) -> Settings:

@@ -40,7 +40,7 @@ def fit(
     checkpoint, reports, or stops early by leaving the loop.
 
     `batches(epoch)` gives (images, labels): (B, C, H, W) float32 and (B,) int64, on the model's device.
-    Raises FloatingPointError when the mean loss stops being finite.
+    Raises FloatingPointError when the mean loss or a weight stops being finite.
     """
     for epoch in epochs:
         start = time.perf_counter()
@@ -63,6 +63,10 @@ def fit(
             raise FloatingPointError(
                 f"train loss is {mean_loss} at epoch {epoch}; lower the learning rate"
             )
+        if not _is_finite(model):  # the last step's are in no loss yet
+            raise FloatingPointError(
+                f"weights are not finite after epoch {epoch}; lower the learning rate"
+            )
         yield TrainedEpoch(
             epoch=epoch,
             loss=mean_loss,
@@ -71,3 +75,9 @@ def fit(
             lr=lr,
             seconds=time.perf_counter() - start,
         )
+
+
+def _is_finite(model: nn.Module) -> bool:
+    """Whether all weights and running statistics are numbers; one wait for the device."""
+    tensors = [tensor for tensor in model.state_dict().values() if tensor.is_floating_point()]
+    return bool(torch.stack([tensor.isfinite().all() for tensor in tensors]).all())

@@ -7,16 +7,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import safetensors.torch
 import torch
 from torch import nn
 
 from pneumoray import artifact, checkpoint
-from pneumoray.checkpoint import EpochRecord, State
 from pneumoray.config import Config
 from pneumoray.data.augment import build_augment
 from pneumoray.data.batches import EvalBatches, TrainBatches
 from pneumoray.data.pack import Pack, open_pack
+from pneumoray.epochs import EpochRecord, State
 from pneumoray.evaluation import metrics
 from pneumoray.models import freeze, head, weights, zoo
 from pneumoray.predictions import Predictions, predict
@@ -80,19 +81,23 @@ def train(
     until: int | None = None,
     device: str = "cpu",
     team: Team = ALONE,
+    tell: Callable[[str], None] = lambda text: None,
 ) -> Iterator[EpochRecord]:
     """Train one trial up to epoch `until` (default: its whole budget), yielding new epoch records.
 
-    Goes on from the newest checkpoint in `folder`, and leaves one there before each record is
-    yielded. Yields nothing where the checkpoint has come that far, or has stopped early.
-    Raises FloatingPointError when the loss stops being finite.
+    Goes on from the newest whole checkpoint in `folder`, and leaves one there before each record is
+    yielded; `tell` is called with a line about damaged ones. Yields nothing where the checkpoint has
+    come that far, or has stopped early. Raises FloatingPointError when the loss, a weight or a
+    prediction stops being finite, and WorkspaceError for a checkpoint that can't be understood.
     """
-    state = checkpoint.read_state(folder)
     until = until or config.epochs
-    if ended(config, state, until):
+    if ended(config, checkpoint.read_state(folder), until):
         return
     if team.rank == 0:
         artifact.sweep_drafts(folder)  # a checkpoint that a killed worker was writing
+        if damages := checkpoint.mend(folder):
+            tell(damages)
+    state = checkpoint.read_state(folder)
     # a checkpoint holds the weights already: going on needs no hub
     first = config.model_copy(update={"weights": "none"}) if state.epoch else config
     model, pretrained = build_model(first, len(pack.manifest.classes))
@@ -159,6 +164,10 @@ def train(
                 predict(model, val_batches),
                 pack.manifest.classes,
             )
+            if not np.isfinite(val.probs).all():
+                raise FloatingPointError(
+                    f"predictions are not finite after epoch {trained.epoch}; lower the learning rate"
+                )
             record = _record(trained, val, team.size, time.perf_counter() - start)
         record = team.share(record)
         state = replace(state, records=(*state.records, record))

@@ -1,4 +1,5 @@
 import os
+import unicodedata
 from pathlib import Path
 
 import pandas as pd
@@ -233,6 +234,22 @@ def test_a_bad_table_is_refused_in_one_line(tmp_path, draw, text, message):
 def test_a_comma_may_belong_to_a_class_name(tmp_path, draw):
     table = make_table(tmp_path, draw, 'path,label\n1.png,"Effusion, left"\n2.png,b\n')
     assert scan(table, tmp_path / "images")[0].classes == ("Effusion, left", "b")
+
+
+@pytest.mark.parametrize(
+    ("label", "message"),
+    [
+        ('"two\nlines"', r"class 'two\\nlines': it has the character '\\n'"),
+        ("a\x07b", r"class 'a\\x07b': it has the character '\\x07'"),
+        ("x" * 101, "it has 101 characters, 100 are allowed"),
+        (unicodedata.normalize("NFD", "폐렴"), r"class '.*' is written in two forms of Unicode"),
+    ],
+)
+def test_a_class_whose_name_no_table_can_hold_is_refused(tmp_path, draw, label, message):
+    table = make_table(tmp_path, draw, f"path,label\n1.png,{label}\n2.png,폐렴\n")
+    with pytest.raises(DataError, match=message) as caught:
+        scan(table, tmp_path / "images")
+    assert "\n" not in str(caught.value)
 
 
 def test_data_that_cannot_be_trained_on_is_refused(tmp_path, draw):

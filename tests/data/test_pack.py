@@ -61,7 +61,7 @@ def visible(packs):
     ],
 )
 def test_row_i_shows_image_i(kaggle, tmp_path, settings):
-    pack, _, _ = build(kaggle, tmp_path / "packs", settings)
+    pack, _, _ = build(kaggle, tmp_path / "ws" / "packs", settings)
     assert pack.pixels.shape == (64, *settings.shape)
     assert pack.pixels.dtype == np.uint8
     assert not pack.pixels.flags.writeable
@@ -119,31 +119,31 @@ def test_a_pack_from_before_the_crop_fraction_is_opened_and_not_made_again(kaggl
     """What the first version wrote and hashed, by hand."""
     for settings in (SETTINGS, ImageSettings(16, "crop")):
         old = {"size": 16, "fit": settings.fit, "color": "grey"}
-        pack, _, _ = build(kaggle, tmp_path / "packs", settings)
+        pack, _, _ = build(kaggle, tmp_path / "ws" / "packs", settings)
         rows = pack.manifest.images[["id", "label", "group", "split", "sha256"]]
         classes = ["NORMAL", "PNEUMONIA"]
         assert pack.hash == artifact.digest([1, old, classes, rows.to_numpy().tolist()])
         about = artifact.read_json(pack.path / "pack.json")
         assert about == {"version": 1, "hash": pack.hash, "settings": old}
         assert open_pack(pack.path).settings == settings
-        assert build(kaggle, tmp_path / "packs", settings)[2] == 0
+        assert build(kaggle, tmp_path / "ws" / "packs", settings)[2] == 0
 
 
 def test_each_crop_has_a_pack_of_its_own(kaggle, tmp_path):
     whole, half = ImageSettings(16, "crop"), ImageSettings(16, "crop", crop_fraction=0.5)
-    first, _, _ = build(kaggle, tmp_path / "packs", whole)
-    second, _, num = build(kaggle, tmp_path / "packs", half)
+    first, _, _ = build(kaggle, tmp_path / "ws" / "packs", whole)
+    second, _, num = build(kaggle, tmp_path / "ws" / "packs", half)
     assert num == 64
     assert first.hash != second.hash
     assert open_pack(second.path).settings == half
     splits = [pack.manifest.images["split"].tolist() for pack in (first, second)]
     assert splits[0] == splits[1]
-    assert build(kaggle, tmp_path / "packs", half)[2] == 0
+    assert build(kaggle, tmp_path / "ws" / "packs", half)[2] == 0
 
 
 def test_the_same_request_again_reads_nothing(kaggle, tmp_path):
-    first, found, num = build(kaggle, tmp_path / "packs")
-    again, found_again, num_again = build(kaggle, tmp_path / "packs")
+    first, found, num = build(kaggle, tmp_path / "ws" / "packs")
+    again, found_again, num_again = build(kaggle, tmp_path / "ws" / "packs")
     assert (num, num_again) == (64, 0)
     assert (again.hash, again.path) == (first.hash, first.path)
     assert found_again == found
@@ -151,10 +151,10 @@ def test_the_same_request_again_reads_nothing(kaggle, tmp_path):
 
 
 def test_one_changed_image_does_not_decode_the_others_again(kaggle, tmp_path, draw):
-    first, _, _ = build(kaggle, tmp_path / "packs")
+    first, _, _ = build(kaggle, tmp_path / "ws" / "packs")
     changed = draw(kaggle / "train" / "NORMAL" / "IM-0001-0001.jpeg", 4711)
     os.utime(changed, (1, 1))
-    pack, _, num = build(kaggle, tmp_path / "packs")
+    pack, _, num = build(kaggle, tmp_path / "ws" / "packs")
     assert num == 1
     assert pack.hash != first.hash
     row = pack.manifest.images.index[pack.manifest.images["path"] == str(changed)][0]
@@ -168,11 +168,11 @@ def test_one_changed_image_does_not_decode_the_others_again(kaggle, tmp_path, dr
 
 
 def test_moved_and_touched_images_are_known_by_their_content(kaggle, tmp_path):
-    first, _, _ = build(kaggle, tmp_path / "packs")
+    first, _, _ = build(kaggle, tmp_path / "ws" / "packs")
     for path in kaggle.rglob("*.jpeg"):
         os.utime(path, (7, 7))
     moved = kaggle.rename(tmp_path / "moved")
-    pack, _, num = build(moved, tmp_path / "packs")
+    pack, _, num = build(moved, tmp_path / "ws" / "packs")
     assert num == 0
     assert pack.path == first.path
     assert pack.manifest.images["path"].str.startswith(str(moved)).all()
@@ -180,12 +180,12 @@ def test_moved_and_touched_images_are_known_by_their_content(kaggle, tmp_path):
 
 
 def test_another_split_takes_over_all_pixels_another_size_none(kaggle, tmp_path):
-    first, _, _ = build(kaggle, tmp_path / "packs")
-    other, _, num = build(kaggle, tmp_path / "packs", key=1)
+    first, _, _ = build(kaggle, tmp_path / "ws" / "packs")
+    other, _, num = build(kaggle, tmp_path / "ws" / "packs", key=1)
     assert num == 0
     assert other.hash != first.hash
     assert np.array_equal(other.pixels, first.pixels)
-    assert build(kaggle, tmp_path / "packs", ImageSettings(17))[2] == 64
+    assert build(kaggle, tmp_path / "ws" / "packs", ImageSettings(17))[2] == 64
 
 
 def test_unreadable_images_are_named_and_left_out(kaggle, tmp_path):
@@ -195,7 +195,7 @@ def test_unreadable_images_are_named_and_left_out(kaggle, tmp_path):
     paths[5].write_bytes(paths[5].read_bytes()[:200])
     paths[9].unlink()
     paths[9].symlink_to(tmp_path / "nowhere.jpeg")
-    pack, findings, _ = build(kaggle, tmp_path / "packs")
+    pack, findings, _ = build(kaggle, tmp_path / "ws" / "packs")
     named = [f.image_ids[0] for f in findings if f.kind == "unreadable"]
     assert named == [f"train/NORMAL/{paths[i].name}" for i in (0, 5, 9)]
     assert pack.pixels.shape[0] == 61
@@ -205,7 +205,7 @@ def test_unreadable_images_are_named_and_left_out(kaggle, tmp_path):
         if path.exists():
             path.write_bytes(b"x")
     with pytest.raises(DataError, match="none of the 64 images can be read"):
-        build(kaggle, tmp_path / "packs")
+        build(kaggle, tmp_path / "ws" / "packs")
 
 
 @pytest.mark.parametrize("after", [0, 30])
@@ -214,7 +214,7 @@ def test_interrupted_packing_leaves_nothing_that_looks_complete(kaggle, tmp_path
         if event["done"] >= after:
             raise KeyboardInterrupt
 
-    packs = tmp_path / "packs"
+    packs = tmp_path / "ws" / "packs"
     with pytest.raises(KeyboardInterrupt):
         build(kaggle, packs, on_event=interrupt)
     assert visible(packs) == []
@@ -226,12 +226,12 @@ def test_interrupted_packing_leaves_nothing_that_looks_complete(kaggle, tmp_path
 
 
 def test_a_damaged_pack_is_refused_and_made_again(kaggle, tmp_path):
-    pack, _, _ = build(kaggle, tmp_path / "packs")
+    pack, _, _ = build(kaggle, tmp_path / "ws" / "packs")
     with open(pack.path / "pixels.u8", "r+b") as file:
         file.truncate(100)
     with pytest.raises(DataError, match="no complete pack"):
         open_pack(pack.path)
-    again, _, num = build(kaggle, tmp_path / "packs")
+    again, _, num = build(kaggle, tmp_path / "ws" / "packs")
     assert num == 64
     assert again.hash == pack.hash
     table = again.path / "manifest.csv"
@@ -246,7 +246,9 @@ def test_progress_counts_every_image(kaggle, tmp_path, monkeypatch):
     monkeypatch.setattr(read, "SHARD_IMAGES", 10)
     events: list[dict] = []
     manifest, _ = scan(kaggle)
-    make_pack(manifest, [], SETTINGS, tmp_path / "packs", resplit=resplit, on_event=events.append)
+    make_pack(
+        manifest, [], SETTINGS, tmp_path / "ws" / "packs", resplit=resplit, on_event=events.append
+    )
     assert [event["done"] for event in events] == [10, 20, 30, 40, 50, 60, 64]
     assert {event["total"] for event in events} == {64}
 
@@ -255,7 +257,7 @@ def test_a_refused_split_is_refused_before_reading(kaggle, tmp_path, draw):
     draw(kaggle / "train" / "RARE" / "person900_virus_1.png")
     draw(kaggle / "test" / "RARE" / "person901_virus_1.png")
     with pytest.raises(DataError, match="class RARE has 1 patient"):
-        build(kaggle, tmp_path / "packs", on_event=pytest.fail)
+        build(kaggle, tmp_path / "ws" / "packs", on_event=pytest.fail)
 
 
 def test_a_folder_that_cannot_be_written_or_is_full_is_named(kaggle, tmp_path, monkeypatch):
@@ -264,13 +266,13 @@ def test_a_folder_that_cannot_be_written_or_is_full_is_named(kaggle, tmp_path, m
         build(kaggle, tmp_path / "file" / "packs")
     monkeypatch.setattr(pack_module, "free_bytes", lambda path: 100)
     with pytest.raises(WorkspaceError, match="free some space"):
-        build(kaggle, tmp_path / "packs")
+        build(kaggle, tmp_path / "ws" / "packs")
 
 
 def test_two_at_once_decode_once(kaggle, tmp_path):
     results = []
     work = [
-        threading.Thread(target=lambda: results.append(build(kaggle, tmp_path / "packs")))
+        threading.Thread(target=lambda: results.append(build(kaggle, tmp_path / "ws" / "packs")))
         for _ in range(3)
     ]
     for thread in work:
@@ -372,7 +374,7 @@ def test_memory_stays_flat_as_images_are_added(tmp_path, few, many):
 def test_the_real_collection_is_packed(chest_xray, tmp_path):
     manifest, findings = scan(chest_xray)
     pack, found = make_pack(
-        manifest, findings, ImageSettings(28), tmp_path / "packs", resplit=resplit
+        manifest, findings, ImageSettings(28), tmp_path / "ws" / "packs", resplit=resplit
     )
     images = pack.manifest.images
     assert len(images) == 5232

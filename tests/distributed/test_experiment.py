@@ -59,3 +59,11 @@ def test_what_the_drivers_own_handler_raises_is_kept(events):
     with pytest.raises(OSError, match="No space"):
         relay.on_trial_start(1, [], TRIAL)
     assert isinstance(relay.error, OSError)
+
+
+def test_a_note_of_a_trial_names_it(relay, events):
+    relay.on_trial_result(1, [], TRIAL, {"note": "optimizer.pt is damaged"})
+    assert events == [
+        {"type": "note", "trial": "a", "stage": "final", "text": "a: optimizer.pt is damaged"}
+    ]
+    assert relay.failed == {}

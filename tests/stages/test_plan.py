@@ -67,6 +67,18 @@ def test_no_more_run_side_by_side_than_there_are(plan_of):
     assert plan.slots == 1
 
 
+@pytest.mark.parametrize(
+    ("race", "states"), [("full", 4 * 4 + 3), ({"rungs": [1], "eta": 2}, 4 * 7)]
+)
+def test_a_trial_that_has_not_ended_takes_the_disk_of_two_checkpoints(plan_of, race, states):
+    one_at_a_time, lrs = Resources(device="cpu", max_concurrent=1), {"lr": [0.1, 0.2, 0.3, 0.4]}
+    plan, _ = plan_of(one_at_a_time, backbones=["C4-P-F-D"], grid=lrs, race=race)
+    parameters = (9 + 1) * 4 + (
+        4 * 16 * 16 + 1
+    ) * 2  # a convolution of 4 maps, a layer of 2 classes
+    assert plan.backbones[0].disk_mib * 2**20 == pytest.approx(states * parameters * 4)
+
+
 def test_what_training_refuses_the_plan_refuses_before_timing(plan_of, monkeypatch):
     monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
     with pytest.raises(ClusterError, match="use --device cpu"):

@@ -1,9 +1,16 @@
 """Who stays in the race and how an attempt ends, from trials that were never trained."""
 
+import shutil
+
+import numpy as np
 import pytest
+import torch
 
 from pneumoray import checkpoint, journal
+from pneumoray.distributed.resources import Resources
+from pneumoray.epochs import EpochRecord, State
 from pneumoray.grid import configurations
+from pneumoray.predictions import Predictions
 from pneumoray.stages.prepare import Prepared, settings_of
 from pneumoray.stages.run import Run
 from pneumoray.study_file import parse
@@ -66,6 +73,62 @@ def test_a_configuration_with_a_failed_seed_does_not_win_by_luck(survivors):
     scores = {("resnet18", 0.1, 0): 0.99, ("resnet18", 0.1, 1): 0.5}
     sound = {("resnet18", 0.2, 0): 0.8, ("resnet18", 0.2, 1): 0.8}
     assert survivors(scores | sound, failed={("resnet18", 0.1, 1)}) == sound.keys()
+
+
+@pytest.fixture
+def two_trials(pack, tmp_path):
+    """(Makes a Run of two networks in one folder, the folder, their trials' ids, what was said)."""
+    study = parse({"name": "x", "race": "full", "epochs": 1, "backbones": ["resnet18", "vgg11"]})
+    configs, folder, said = configurations(study), StudyFolder(tmp_path), []
+    prepared = Prepared({settings_of(configs[0]): pack}, [])
+    for config in configs:
+        record = EpochRecord(1, 0.5, 0.5, 0.5, 0.4, 0.5, 0.9, 0.5, 10.0, 30.0)
+        state = State((record,), mean=(0.5,), std=(0.2,))
+        images = pack.manifest.of_split("val")
+        val = Predictions(images, np.full((len(images), 2), 0.5), pack.manifest.classes)
+        model = {"weight": torch.zeros(1)}
+        checkpoint.save(folder.trial(config.trial_id), state, model, {}, val)
+
+    def make():
+        return Run(study, configs, prepared, folder, said.append)
+
+    return make, folder, [config.trial_id for config in configs], said
+
+
+def test_a_state_that_can_not_be_read_fails_its_trial_and_no_other(two_trials):
+    make, folder, (torn, sound), said = two_trials
+    (folder.trial(torn) / "epoch-0001" / "state.json").write_text('{"records": [')
+    run = make()
+    assert not run.pending()
+    run.train(Resources())
+    ends = journal.latest(folder.journal, "end", "trial")
+    assert (ends[sound]["outcome"], ends[torn]["outcome"]) == ("trained", "failed")
+    assert "epoch-0001/state.json can't be read" in ends[torn]["reason"]
+    failed = [event for event in said if event["type"] == "failed"]
+    assert failed == [{"type": "failed", "trial": torn, "reason": ends[torn]["reason"]}]
+
+
+def test_what_diverged_is_not_tried_again_and_what_failed_otherwise_is(two_trials):
+    make, folder, ids, _ = two_trials
+    for trial, diverged in zip(ids, (True, False), strict=True):
+        shutil.rmtree(folder.trial(trial))
+        about = {"status": "FAILED", "outcome": "failed", "reason": "why", "diverged": diverged}
+        journal.Journal(folder.journal).append("trial", trial=trial)
+        journal.Journal(folder.journal).append("end", trial=trial, **about)
+    assert make().failed == {ids[0]: "why"}
+    assert make().pending()
+    shutil.rmtree(folder.path / "trials", ignore_errors=True)
+    journal.Journal(folder.journal).append("end", trial=ids[1], **about | {"diverged": True})
+    assert not make().pending()
+
+
+def test_a_trial_that_ended_keeps_one_checkpoint(two_trials):
+    make, folder, ids, _ = two_trials
+    older = folder.trial(ids[0]) / "epoch-0000"
+    shutil.copytree(folder.trial(ids[0]) / "epoch-0001", older)
+    make().train(Resources())
+    assert not older.exists()
+    assert checkpoint.read_state(folder.trial(ids[0])).epoch == 1
 
 
 @pytest.mark.parametrize(

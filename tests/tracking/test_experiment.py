@@ -51,4 +51,5 @@ def test_its_page_shows_the_runs_of_this_journal_by_score_and_its_row_the_descri
 
 def test_nothing_is_left_in_the_current_folder(replay, tmp_path):
     replay()
-    assert {path.name for path in tmp_path.iterdir()} == {"mlflow.db", "mlartifacts", "studies"}
+    ours = {"mlflow.db", "mlartifacts", "studies", "workspace.json"}
+    assert {path.name for path in tmp_path.iterdir()} == ours

@@ -121,7 +121,7 @@ def test_system_metrics_come_under_mlflows_names_unless_the_settings_say_no(
     other = {"tracking_uri": f"sqlite:///{tmp_path}/other.db", "system_metrics": False}
     without = settings.model_copy(update=other)
     tracking.replay(journal.path, without)
-    (run_id,) = tracking.run_ids(without, "demo").values()
+    (run_id,) = tracking.run_ids(without, "demo", journal.path).values()
     from mlflow import MlflowClient
 
     metrics = MlflowClient(without.tracking_uri).get_run(run_id).data.metrics
@@ -224,3 +224,16 @@ def test_written_again_it_leaves_the_same(write, runs, client, tmp_path):
     once = everything()
     client.set_tag(once["demo"][0], "pneumoray.sent", "0")
     assert everything() == once
+
+
+def test_no_tag_of_ours_can_be_a_users_own(write, runs, tmp_path):
+    (tmp_path / "leaderboard.png").write_bytes(b"png")
+    write.study()
+    write.trial()
+    write.vote(began=None)
+    write.summary(tmp_path / "leaderboard.png")
+    keys = {key for run in runs().values() for key in run.data.tags}
+    assert {"family", "outcome", "kind", "mlflow.user", "pneumoray.trial", "git_commit"} <= keys
+    for key in keys:
+        with pytest.raises(ValueError, match="a tag of that name is set already"):
+            tracking.Settings(tags={key: "mine"})

@@ -153,11 +153,12 @@ def test_a_tag_that_is_refused_keeps_nothing_else_back_and_is_sent_once_it_is_me
 @contextmanager
 def refusing(monkeypatch, method, times, code="PERMISSION_DENIED", name="b"):
     """MLflow's client refuses this call so often for what is called `name`, wherever it stands."""
-    from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
     from mlflow.protos.databricks_pb2 import ErrorCode
 
-    original, left = getattr(MlflowClient, method), [times]
+    from pneumoray.tracking.client import Client
+
+    original, left = getattr(Client, method), [times]
 
     def refuse(self, *arguments, **fields):
         if left[0] and name in (*arguments, *fields.values()):
@@ -166,7 +167,7 @@ def refusing(monkeypatch, method, times, code="PERMISSION_DENIED", name="b"):
         return original(self, *arguments, **fields)
 
     with monkeypatch.context() as patch:
-        patch.setattr(MlflowClient, method, refuse)
+        patch.setattr(Client, method, refuse)
         yield
 
 

@@ -117,6 +117,11 @@ def test_load_model_fetches_the_bundle(
         (f"models:/{NAME}@best", "no alias 'best': its versions are 1, its aliases champion"),
         (f"models:/{NAME}/7", "no version 7: its versions are 1"),
         (f"models:/{NAME}", "write models:/NAME@champion or models:/NAME/1"),
+        ("models:/it's@champion", "write models:/NAME@champion"),  # a filter's quote
+        ("models:/a`b@champion", "write models:/NAME@champion"),
+        ("models:/../x@champion", "write models:/NAME@champion"),
+        (f"models:/{NAME}@v 1", "write models:/NAME@champion"),
+        (f"models:/{NAME}/99999999999999999999", "write models:/NAME@champion"),
     ],
 )
 def test_a_model_that_is_not_there_is_one_line(registered, settings, tmp_path, uri, said):

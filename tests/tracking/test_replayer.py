@@ -173,7 +173,7 @@ def test_a_study_is_a_parent_run_with_a_run_for_each_trial(journal, settings, cl
     path = client.download_artifacts(trial.info.run_id, "val_predictions.json", str(tmp_path))
     assert json.loads(Path(path).read_text())["columns"][:2] == ["id", "label"]
     assert "val_predictions.json" in trial.data.tags["mlflow.loggedArtifacts"]
-    assert tracking.run_ids(settings, "demo") == {
+    assert tracking.run_ids(settings, "demo", journal.path) == {
         name: runs[name].info.run_id for name in ("resnet18-1", "vgg11-2")
     }
 
@@ -222,7 +222,7 @@ def test_the_thread_sends_as_lines_come_and_flushes_at_the_end(journal, settings
     journal.append("study", **STUDY)
     _begin(journal)
     _epochs(journal, range(1, 251))
-    while not tracking.run_ids(settings, "demo"):
+    while not tracking.run_ids(settings, "demo", journal.path):
         assert thread.error == ""
         time.sleep(0.05)
     assert _runs(client)["resnet18-1"].info.status == "RUNNING"
@@ -284,7 +284,7 @@ def test_a_study_begun_anew_gets_new_runs_and_the_old_are_ended_and_marked(
     assert statuses == {"demo": "KILLED", "resnet18-1": "KILLED", "vgg11-2": "FINISHED"}
     assert {run.data.tags["replaced"] for run in ended.values()} == {"true"}
     assert {run.info.lifecycle_stage for run in ended.values()} == {"active"}
-    new = tracking.run_ids(settings, "demo")["resnet18-1"]
+    new = tracking.run_ids(settings, "demo", journal.path)["resnet18-1"]
     assert new != old
     tags = client.get_run(new).data.tags
     assert (tags["leaks"], tags.get("replaced")) == ("allowed", None)
@@ -319,7 +319,7 @@ def test_a_server_that_is_down_loses_nothing(journal, settings, client):
         assert thread.close(60) == len(journal.path.read_text().splitlines())
         assert time.monotonic() - begun < 20
         assert "can't be reached" in thread.error
-        assert tracking.run_ids(down, "demo") == {}
+        assert tracking.run_ids(down, "demo", journal.path) == {}
     tracking.replay(journal.path, settings)
     assert {run.info.status for run in _runs(client).values()} == {"FINISHED"}
 

@@ -104,3 +104,16 @@ def test_a_loss_that_is_no_number_stops_training_and_says_where():
     parts["loss_function"] = lambda logits, labels: logits.sum() * float("nan")
     with pytest.raises(FloatingPointError, match=r"nan at epoch 2; lower the learning rate"):
         list(loop.fit(**parts, epochs=[2]))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("which", ["weight", "running_var"])
+def test_weights_that_are_no_numbers_after_the_last_step_stop_training(value, which):
+    """The mean loss was finite: only the epoch's end tells."""
+    parts = setting(num_steps=1)
+    parts["model"] = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
+    model = parts["model"]
+    tensor = model[0].weight if which == "weight" else model[1].running_var
+    parts["optimizer"].register_step_post_hook(lambda *_: tensor.data.view(-1)[0].fill_(value))
+    with pytest.raises(FloatingPointError, match="weights are not finite after epoch 3; lower the"):
+        list(loop.fit(**parts, epochs=[3]))

@@ -98,6 +98,54 @@ def test_interrupted_after_one_epoch_and_resumed_it_ends_with_the_same_bits(
     assert_same_trial(tmp_path, records, in_one_go)
 
 
+def zero_the_middle(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 64] = bytes(64)
+    path.unlink()  # a best epoch's weights are the same file
+    path.write_bytes(data)
+
+
+def cut_off(path):
+    data = path.read_bytes()[:40]
+    path.unlink()
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("harm", [cut_off, zero_the_middle])
+@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.pt", "best.safetensors"])
+def test_from_a_damaged_checkpoint_it_goes_back_to_the_one_before_and_ends_with_the_same_bits(
+    pack, tmp_path, in_one_go, name, harm
+):
+    records, told = list(train(CONFIG, pack, tmp_path, until=2)), []
+    harm(tmp_path / "epoch-0002" / name)
+    records[1:] = train(CONFIG, pack, tmp_path, tell=told.append)
+    assert_same_trial(tmp_path, records, in_one_go)
+    (text,) = told
+    assert text.startswith(f"{name} is damaged (")
+    assert text.endswith("set aside as damaged-epoch-0002; training goes on from epoch 2")
+    assert (tmp_path / "damaged-epoch-0002" / name).exists()
+
+
+def test_without_a_checkpoint_before_it_begins_again(pack, tmp_path, in_one_go):
+    told = []
+    list(train(CONFIG, pack, tmp_path, until=1))
+    cut_off(tmp_path / "epoch-0001" / "optimizer.pt")
+    records = list(train(CONFIG, pack, tmp_path, tell=told.append))
+    assert_same_trial(tmp_path, records, in_one_go)
+    assert told[0].endswith("training begins again at epoch 1")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_predictions_that_are_no_numbers_are_no_epoch(pack, tmp_path, monkeypatch, value):
+    """Weights may be finite, and still too large for what the network makes of them."""
+    monkeypatch.setattr(
+        trial, "predict", lambda model, batches: np.full((len(pack.rows("val")), 2), value)
+    )
+    with pytest.raises(FloatingPointError, match="predictions are not finite after epoch 1; lower"):
+        list(train(CONFIG, pack, tmp_path))
+    assert checkpoint.newest(tmp_path) is None
+
+
 def test_race_then_final_is_one_go(pack, tmp_path, in_one_go):
     records = [
         *train(CONFIG, pack, tmp_path, until=1),
@@ -148,7 +196,8 @@ def test_a_checkpoint_is_on_disk_before_its_epoch_is_told(pack, tmp_path):
     for record in train(CONFIG, pack, tmp_path, until=2):
         state = checkpoint.read_state(tmp_path)
         assert state.records[-1] == record
-        assert [path.name for path in tmp_path.iterdir()] == [f"epoch-{record.epoch:04}"]
+        kept = [f"epoch-{record.epoch - 1:04}"] * (record.epoch > 1) + [f"epoch-{record.epoch:04}"]
+        assert sorted(path.name for path in tmp_path.iterdir()) == kept
 
 
 def test_a_record_measures_what_the_predictions_say(pack, in_one_go):

@@ -24,5 +24,7 @@ def ui(workspace, mlflow, port, verbose):
     place = open_workspace(workspace, to_write=False)
     study = place.find(None).name
     settings = tracking.find_settings(mlflow, place.root, study == "demo")
+    if text := tracking.bring_here(settings):
+        click.echo(text)
     status = tracking.serve(settings, study, click.echo, port=port, verbose=verbose)
     click.get_current_context().exit(status)

@@ -8,7 +8,7 @@ from pneumoray.terminal.table import Table
 if TYPE_CHECKING:
     from pneumoray.comparing.board import Board
 
-_OUTCOME_STYLES = {"failed": "red", "cut": "dim"}
+_OUTCOME_STYLES = {"failed": "red", "damaged": "red", "cut": "dim"}
 
 
 def show_leaderboard(board: "Board", wide: bool = False) -> None:
@@ -35,8 +35,8 @@ def show_leaderboard(board: "Board", wide: bool = False) -> None:
     table.show()
     for standing in board.standings:
         for row in standing.rows:
-            if row.outcome == "failed":
-                say(f"{row.trial} failed: {row.reason}", style="red")
+            if row.outcome in ("failed", "damaged"):
+                say(f"{row.trial} {row.outcome}: {row.reason}", style="red")
     for line in board.warnings:
         say(line, style="yellow")
 
