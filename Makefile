@@ -7,6 +7,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo-workspace
+# the clone itself on Python's path: a finder would lose to a folder `pneumoray` that holds the clone
+IN_PLACE := --config-settings editable_mode=compat
 # the demo is the same everywhere: nothing of the caller's set-up reaches it
 CLEAN := env -u PNEUMORAY_WORKSPACE -u PNEUMORAY_DATA -u MLFLOW_TRACKING_URI -u RAY_ADDRESS \
   -u RAY_AUTH_MODE -u RAY_AUTH_TOKEN -u RAY_AUTH_TOKEN_PATH
@@ -19,7 +21,7 @@ $(VENV)/.installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "pneumoray needs Python 3.11 or newer; name one: make PYTHON=python3.12 install"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[lite,dev,docs]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(IN_PLACE) -e '.[lite,dev,docs]'
 	@touch $@
 
 demo: install

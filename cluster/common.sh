@@ -96,11 +96,13 @@ start_node() {
   die "Ray did not start within 2 minutes; what it said: $nodes/failed.log"
 }
 
+noted_names=(RAY_AUTH_MODE RAY_AUTH_TOKEN_PATH RAY_API_SERVER_ADDRESS RAY_ADDRESS
+  RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER PNEUMORAY_DATA PNEUMORAY_WORKSPACE)
+
 # note_environment: writes down what a shell on this machine needs to use the cluster (for env.sh)
 note_environment() {
   local name
-  for name in RAY_AUTH_MODE RAY_AUTH_TOKEN_PATH RAY_API_SERVER_ADDRESS RAY_ADDRESS \
-    RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER PNEUMORAY_DATA PNEUMORAY_WORKSPACE; do
+  for name in "${noted_names[@]}"; do
     [ -z "${!name:-}" ] || printf 'export %s=%q\n' "$name" "${!name}"
   done >"${log_of_node%.log}.env"
 }

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Stop the nodes that start-head.sh and join.sh started on this machine with this token file, and
 # nothing else ('ray stop' would end every Ray on the machine, also a training without a cluster).
+#
+#   cluster/stop.sh     its last line is what a terminal runs that had run 'eval "$(cluster/env.sh)"'
 set -euo pipefail
 # shellcheck source=common.sh
 . "$(dirname "$0")/common.sh"
@@ -28,3 +30,4 @@ for log in $(ls -t "$nodes"/[0-9]*.log 2>/dev/null); do # the newest first: the 
 done
 rmdir "$nodes" 2>/dev/null || true
 echo "stopped $stopped node(s)"
+echo "a terminal that used the cluster forgets it with: unset ${noted_names[*]}"

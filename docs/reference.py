@@ -101,12 +101,31 @@ def python() -> Iterator[str]:
         yield f"## {name}\n"
         yield f"```text\n{name}{_signature(function)}\n```\n"
         yield f"{inspect.getdoc(function)}\n"
+        yield from _returned(inspect.get_annotations(function, eval_str=True)["return"])
+
+
+def _returned(kind: type) -> Iterator[str]:
+    """What a function returns: its promise, then its own attributes and methods that have one."""
+    yield f"### What it returns: {kind.__name__}\n"
+    yield f"{inspect.getdoc(kind)}\n"
+    for name, member in vars(kind).items():
+        if name.startswith("_") or not inspect.getdoc(member):
+            continue
+        if isinstance(member, property):
+            yield f"```text\n.{name}\n```\n"
+        elif inspect.isfunction(member):
+            yield f"```text\n.{name}{_signature(member)}\n```\n"
+        else:
+            continue
+        yield f"{inspect.getdoc(member)}\n"
 
 
 def _signature(function: Callable[..., Any]) -> str:
     """The parameters, one a line where there are many; their types are left to the code."""
     words = []
     for parameter in inspect.signature(function).parameters.values():
+        if parameter.name == "self":
+            continue
         if parameter.kind is parameter.KEYWORD_ONLY and "*" not in words:
             words.append("*")
         default = "..." if callable(parameter.default) else repr(parameter.default)

@@ -21,8 +21,9 @@ class Settings(Frozen):
     weights: str = Field(
         "none",
         description="Where the first weights come from: none (random), package (an installed one), "
-        "pretrained (the folder in PNEUMORAY_WEIGHTS, else a package), hub (these, else the Hugging "
-        "Face hub), or a folder with BACKBONE.safetensors and BACKBONE.sha256.",
+        "pretrained (the folder in PNEUMORAY_WEIGHTS, else a package), hub (the Hugging Face "
+        "hub; of alexnet and googlenet torchvision's server), or a folder with BACKBONE.safetensors "
+        "and BACKBONE.sha256.",
     )
     freeze: str = Field(
         "none",

@@ -22,6 +22,15 @@ from pneumoray.data.split import resplit
 os.environ["OMP_NUM_THREADS"] = "1"  # read by torch when it is imported, here and in subprocesses
 
 _KEPT = ("PNEUMORAY_SHARED",)  # where the tests find the real collection
+_OF_A_CLUSTER = (  # what cluster/env.sh exports, and what Ray gives a job
+    "RAY_ADDRESS",
+    "RAY_API_SERVER_ADDRESS",
+    "RAY_AUTH_MODE",
+    "RAY_AUTH_TOKEN",
+    "RAY_AUTH_TOKEN_PATH",
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER",
+    "RAY_JOB_CONFIG_JSON_ENV_VAR",
+)
 _MLFLOWS_OWN = ("mlflow.db", "mlruns", "mlartifacts")
 _LONGEST_END_SECONDS = 60  # for Ray's processes to notice that their head is gone; idle, it is 2
 
@@ -32,7 +41,7 @@ def _no_environment() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
             ours = name.startswith(("PNEUMORAY_", "MLFLOW_")) and name not in _KEPT
-            if ours or name in ("RAY_ADDRESS", "RAY_JOB_CONFIG_JSON_ENV_VAR", "FORCE_COLOR"):
+            if ours or name in _OF_A_CLUSTER or name == "FORCE_COLOR":
                 patch.delenv(name)
         yield
 

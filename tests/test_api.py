@@ -33,3 +33,17 @@ def test_importing_it_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.split() == ["False", "False"]
+
+
+def test_the_package_is_found_from_the_folder_above_a_clone(tmp_path):
+    """There a folder `pneumoray` holds the clone, which a package that is installed must win over."""
+    (tmp_path / "pneumoray" / "docs").mkdir(parents=True)
+    done = subprocess.run(
+        [sys.executable, "-c", "import pneumoray; print(pneumoray.__version__)"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == (f"{pneumoray.__version__}\n", "")

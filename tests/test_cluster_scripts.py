@@ -32,12 +32,24 @@ def run(tmp_path):
     return run
 
 
-@pytest.mark.parametrize("script", ["start-head.sh", "join.sh", "env.sh"])
+@pytest.mark.parametrize("script", ["start-head.sh", "join.sh", "env.sh", "stop.sh"])
 def test_help_is_the_head_of_the_file(run, script):
     code, out, err = run(script, "--help")
     assert (code, err) == (0, "")
     assert f"cluster/{script}" in out
     assert "set -e" not in out
+
+
+def test_stop_tells_how_a_terminal_forgets_the_cluster(run):
+    code, out, err = run("stop.sh")
+    assert (code, err) == (0, "")
+    stopped, forget = out.splitlines()
+    assert stopped == "stopped 0 node(s)"
+    assert forget == (
+        "a terminal that used the cluster forgets it with: unset RAY_AUTH_MODE RAY_AUTH_TOKEN_PATH "
+        "RAY_API_SERVER_ADDRESS RAY_ADDRESS RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER PNEUMORAY_DATA "
+        "PNEUMORAY_WORKSPACE"
+    )
 
 
 @pytest.mark.parametrize(

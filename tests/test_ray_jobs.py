@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[1]
+_LONGEST_SECONDS = 900  # of one command, on a busy machine
 _FIELDS = {
     "image_size": "16",
     "backbones": "[resnet18,C4-P-F-D]",
@@ -68,6 +69,7 @@ def _run(
         text=True,
         start_new_session=True,
         check=False,
+        timeout=_LONGEST_SECONDS,
     )
 
 
@@ -226,7 +228,9 @@ def test_stopping_a_job_writes_down_that_it_was_killed(head: Head) -> None:
     )
     assert begun.returncode == 0, begun.stdout
     journal = workspace / "studies" / "demo" / "journal.jsonl"
+    deadline = time.monotonic() + _LONGEST_SECONDS
     while not (journal.exists() and '"epoch"' in journal.read_text()):
+        assert time.monotonic() < deadline, head.ray("job", "logs", name).stdout
         status = head.ray("job", "status", name).stdout
         assert "FAILED" not in status, head.ray("job", "logs", name).stdout
         time.sleep(1)

@@ -50,7 +50,7 @@ def knock(address: str) -> None:
     if why := _silence(host, int(port)):
         raise ClusterError(
             f"no Ray cluster answers at {address} ({why}): start one with 'ray start --head' (or "
-            "cluster/start-head.sh), or leave RAY_ADDRESS unset to train on this machine"
+            "cluster/start-head.sh), or run 'unset RAY_ADDRESS' to train on this machine"
         )
     if address.startswith("ray://"):
         return
@@ -71,7 +71,7 @@ def why_not(address: str, error: Exception) -> str:
     if address == "auto" and isinstance(error, ConnectionError):
         return (
             "RAY_ADDRESS=auto wants a Ray cluster that runs on this machine and lets us in, and there is "
-            "none: start one with 'ray start --head' (or cluster/start-head.sh), or leave RAY_ADDRESS unset"
+            "none: start one with 'ray start --head' (or cluster/start-head.sh), or run 'unset RAY_ADDRESS'"
         )
     return f"can't use the Ray cluster at {address}: {text[:200]}; check it with 'ray status'"
 

@@ -17,10 +17,17 @@ _FILES = ("model.safetensors", "pytorch_model.bin")  # in this order timm asks f
 
 def why_not(backbone: str) -> str:
     """Why the weights of `backbone` can't be had now, or '' where they can. Downloads nothing."""
-    repository, url = _place(backbone)
-    if not repository and not url:
+    _, urls = _place(backbone)
+    if not urls:
         return "the hub has none"
-    return "" if cached(backbone) else no_answer(url)
+    if cached(backbone):
+        return ""
+    reason = ""
+    for url in urls:
+        reason = no_answer(url)
+        if "HTTP Error 404" not in reason:  # else the next one may be there
+            break
+    return reason
 
 
 def cached(backbone: str) -> Path | None:
@@ -28,23 +35,26 @@ def cached(backbone: str) -> Path | None:
     import huggingface_hub
     import torch.hub
 
-    repository, url = _place(backbone)
+    repository, urls = _place(backbone)
     if repository:
         for name in _FILES:
             found = huggingface_hub.try_to_load_from_cache(repository, name)
             if isinstance(found, str):
                 return Path(found)
         return None
-    file = Path(torch.hub.get_dir()) / "checkpoints" / Path(urlsplit(url).path).name
-    return file if url and file.is_file() else None
+    files = [
+        Path(torch.hub.get_dir(), "checkpoints", Path(urlsplit(url).path).name) for url in urls
+    ]
+    return next((file for file in files if file.is_file()), None)
 
 
 @functools.cache
-def no_answer(url: str, patience_seconds: float = 8) -> str:
-    """Why nothing can be fetched from the host of `url`, or '' where it answers in time.
+def no_answer(url: str, patience_seconds: float = 4) -> str:
+    """Why the file at `url` can't be fetched, or '' where its server offers it in time.
 
     Asked once in a process, through the environment's proxies. A firewall that drops packets never
-    answers; the hub's client gives up after 10 s, and begins again.
+    answers; the hub's client gives up after 10 s, and begins again. A mirror or a proxy may be there
+    and yet refuse the file, so only an offer of the file itself counts.
     """
     import huggingface_hub
 
@@ -53,14 +63,23 @@ def no_answer(url: str, patience_seconds: float = 8) -> str:
     if huggingface_hub.is_offline_mode():
         return "HF_HUB_OFFLINE is set"
     reason = [f"{host} does not answer within {patience_seconds:g} s"]
+    headers = {"User-Agent": "torch.hub"}  # what each server knows its own client by
+    if url.startswith(huggingface_hub.constants.ENDPOINT):
+        headers = huggingface_hub.utils.build_hf_headers()
 
     def ask() -> None:
         try:
-            request = urllib.request.Request(host, method="HEAD")
+            request = urllib.request.Request(url, method="HEAD")
+            for (
+                name,
+                value,
+            ) in headers.items():  # a token is for this host, not for where it leads to
+                request.add_unredirected_header(name, value)
             urllib.request.urlopen(request, timeout=patience_seconds).close()
             reason[0] = ""
-        except urllib.error.HTTPError as error:  # it is there, whatever it thinks of the question
-            reason[0] = f"{host} answers {error}" if error.code >= 500 else ""
+        except urllib.error.HTTPError as error:
+            error.close()
+            reason[0] = f"{url} answers {error}"
         except (OSError, ValueError) as error:
             reason[0] = f"{host} can't be reached ({getattr(error, 'reason', error)})"
 
@@ -70,17 +89,21 @@ def no_answer(url: str, patience_seconds: float = 8) -> str:
     return reason[0]
 
 
-def _place(backbone: str) -> tuple[str, str]:
-    """(repository at the hub, URL that is asked): without a repository, of the file itself."""
+def _place(backbone: str) -> tuple[str, list[str]]:
+    """(repository at the hub, URLs of the file of weights, in the order in which they are tried).
+
+    Without a repository, the file is elsewhere; without a URL, nowhere.
+    """
     if backbone in names.TORCHVISION:
         import torchvision
 
-        return "", torchvision.models.get_model_weights(backbone).DEFAULT.url
+        return "", [torchvision.models.get_model_weights(backbone).DEFAULT.url]
     import huggingface_hub
     import timm
 
     network = names.present_name(backbone)
     known = timm.get_pretrained_cfg(network) if timm.is_model(network) else None
     if known and known.hf_hub_id:
-        return str(known.hf_hub_id), huggingface_hub.constants.ENDPOINT
-    return "", str(known.url or "") if known else ""
+        repository = str(known.hf_hub_id)
+        return repository, [huggingface_hub.hf_hub_url(repository, name) for name in _FILES]
+    return "", [str(known.url)] if known and known.url else []

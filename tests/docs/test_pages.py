@@ -14,7 +14,9 @@ from pneumoray.terminal.main import main
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
-PAGES = [README, *sorted(ROOT.glob("*/README.md")), *DOCS]
+# named: a folder of images in the clone may have one, too
+WITH_README = ("benchmarks", "cluster", "jobs")
+PAGES = [README, *(ROOT / name / "README.md" for name in WITH_README), *DOCS]
 
 
 def inline(page: Path, kind: str) -> Iterator[Token]:

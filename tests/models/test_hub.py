@@ -28,14 +28,37 @@ def no_hub(monkeypatch, tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("status", [200, 403, 404])
-def test_a_hub_that_answers_is_there_whatever_it_says(server, status):
-    assert hub.no_answer(f"{server(status)}/models/file.pth") == ""
+def test_a_server_that_offers_the_file_is_an_answer(server):
+    assert hub.no_answer(f"{server(200)}/models/file.pth") == ""
 
 
-def test_a_hub_that_is_ill_is_not(server):
-    url = server(503)
-    assert hub.no_answer(url) == f"{url} answers HTTP Error 503: Service Unavailable"
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (403, "403: Forbidden"),
+        (404, "404: Not Found"),
+        (407, "407: Proxy Authentication Required"),
+        (503, "503: Service Unavailable"),
+    ],
+)
+def test_a_server_or_a_proxy_that_refuses_the_file_is_none(server, status, words):
+    url = f"{server(status)}/models/file.pth"
+    assert hub.no_answer(url) == f"{url} answers HTTP Error {words}"
+
+
+def test_a_repository_with_the_older_file_alone_has_weights(no_hub, monkeypatch):
+    def answer(url):
+        return "" if url.endswith("/pytorch_model.bin") else f"{url} answers HTTP Error 404: No"
+
+    monkeypatch.setattr(hub, "no_answer", answer)
+    assert hub.why_not("resnet18") == ""
+
+
+def test_only_a_missing_file_makes_it_ask_for_the_next(no_hub, monkeypatch):
+    asked = []
+    monkeypatch.setattr(hub, "no_answer", lambda url: asked.append(url) or "silent")
+    assert hub.why_not("resnet18") == "silent"
+    assert len(asked) == 1
 
 
 def test_a_hub_that_nobody_runs_is_told_at_once():

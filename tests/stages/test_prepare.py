@@ -7,7 +7,7 @@ from pneumoray.config import Config
 from pneumoray.data.folder import scan
 from pneumoray.errors import DataError, StudyError
 from pneumoray.journal import Journal
-from pneumoray.models import own_code
+from pneumoray.models import hub, own_code
 from pneumoray.stages import prepare
 from pneumoray.study_file import parse
 from pneumoray.study_folder import StudyFolder
@@ -53,6 +53,20 @@ def test_an_optional_backbone_without_its_weights_is_left_out_and_named(tmp_path
     alone = parse({"name": "x", "race": "full", "backbones": [entry]})
     with pytest.raises(StudyError, match="nothing is left of study x"):
         prepare.leave_out_missing(alone, said.append)
+
+
+def test_an_optional_backbone_that_the_hub_does_not_give_is_left_out(monkeypatch):
+    monkeypatch.setattr(hub, "cached", lambda backbone: None)
+    monkeypatch.setattr(hub, "no_answer", lambda url: "no" if "vgg11" in url else "")
+    entries = [{"backbone": name, "optional": True} for name in ("resnet18", "vgg11")]
+    study = parse({"name": "x", "race": "full", "weights": "hub", "backbones": entries})
+    assert prepare.leave_out_missing(study, [].append).backbones == [entries[0]]
+
+
+def test_an_optional_backbone_that_starts_from_random_weights_stays():
+    entry = {"backbone": "resnet18", "optional": True}
+    study = parse({"name": "x", "race": "full", "backbones": [entry]})
+    assert prepare.leave_out_missing(study, [].append).backbones == [entry]
 
 
 def test_one_logit_is_for_two_classes():

@@ -203,7 +203,10 @@ def test_remove_at_a_real_terminal(place):
         text=True,
     )
     os.write(ours, b"y\n")
-    said, _ = process.communicate()
+    try:
+        said, _ = process.communicate(timeout=120)
+    finally:
+        process.kill()
     os.close(ours)
     os.close(theirs)
     assert process.returncode == 0, said

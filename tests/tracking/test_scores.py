@@ -3,6 +3,7 @@ from pneumoray.tracking import scores
 HALF = {"threshold": 0.5, "auroc": 0.9, "accuracy": 0.7, "intervals": {"accuracy": [0.6, 0.8]}}
 VOTE = {
     "name": "vote",
+    "positive": "PNEUMONIA",
     "threshold": 0.4,
     "num_images": 64,
     "num_groups": 47,
@@ -20,7 +21,13 @@ VOTE = {
     "per_class": [{"name": "NORMAL", "num_images": 23, "f1": 0.7}],
     "at_half": HALF,
 }
-MEMBER = {"name": "a", "threshold": None, "auroc": 0.8, "intervals": {"auroc": [0.7, 0.9]}}
+MEMBER = {
+    "name": "a",
+    "positive": None,
+    "threshold": None,
+    "auroc": 0.8,
+    "intervals": {"auroc": [0.7, 0.9]},
+}
 REPORT = {"vote": VOTE, "members": [MEMBER]}
 
 
@@ -41,13 +48,14 @@ def test_the_headline_is_at_most_a_dozen_numbers_that_are_defined():
 
 def test_the_table_holds_every_score_of_each_model_at_each_threshold():
     table = scores.table(REPORT)
-    assert list(table.columns) == ["model", "threshold", "score", "value", "low", "high"]
-    found = {tuple(row[:3]): tuple(row[3:]) for row in table.itertuples(index=False)}
-    assert found["vote", 0.4, "f1"] == (0.66, 0.5, 0.7)
-    assert found["vote", 0.5, "accuracy"] == (0.7, 0.6, 0.8)
+    columns = ["model", "positive", "threshold", "score", "value", "low", "high"]
+    assert list(table.columns) == columns
+    found = {tuple(row[:4]): tuple(row[4:]) for row in table.itertuples(index=False)}
+    assert found["vote", "PNEUMONIA", 0.4, "f1"] == (0.66, 0.5, 0.7)
+    assert found["vote", "PNEUMONIA", 0.5, "accuracy"] == (0.7, 0.6, 0.8)
     rows = table[table["model"] == "a"]
     assert rows["score"].tolist() == ["auroc"]
-    assert rows["threshold"].isna().all()
+    assert rows[["positive", "threshold"]].isna().all(axis=None)
     assert not {"num_images", "temperature", "threshold"} & set(table["score"])
 
 
