@@ -63,18 +63,16 @@ def no_answer(url: str, patience_seconds: float = 4) -> str:
     if huggingface_hub.is_offline_mode():
         return "HF_HUB_OFFLINE is set"
     reason = [f"{host} does not answer within {patience_seconds:g} s"]
-    headers = {"User-Agent": "torch.hub"}  # what each server knows its own client by
-    if url.startswith(huggingface_hub.constants.ENDPOINT):
-        headers = huggingface_hub.utils.build_hf_headers()
+    is_at_hub = url.startswith(f"{huggingface_hub.constants.ENDPOINT}/")
+    token = huggingface_hub.get_token() if is_at_hub else None
 
     def ask() -> None:
         try:
-            request = urllib.request.Request(url, method="HEAD")
-            for (
-                name,
-                value,
-            ) in headers.items():  # a token is for this host, not for where it leads to
-                request.add_unredirected_header(name, value)
+            request = urllib.request.Request(
+                url, method="HEAD", headers={"User-Agent": "pneumoray"}
+            )
+            if token:  # it is for the hub, not for the storage that this leads to
+                request.add_unredirected_header("Authorization", f"Bearer {token}")
             urllib.request.urlopen(request, timeout=patience_seconds).close()
             reason[0] = ""
         except urllib.error.HTTPError as error:

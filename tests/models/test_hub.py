@@ -1,6 +1,8 @@
 """Is the hub there? Asked of servers on this machine; no test reaches a real one."""
 
+import http.server
 import socket
+import threading
 import time
 
 import huggingface_hub
@@ -44,6 +46,31 @@ def test_a_server_that_offers_the_file_is_an_answer(server):
 def test_a_server_or_a_proxy_that_refuses_the_file_is_none(server, status, words):
     url = f"{server(status)}/models/file.pth"
     assert hub.no_answer(url) == f"{url} answers HTTP Error {words}"
+
+
+def test_the_token_goes_to_the_hub_and_not_where_it_leads_to(monkeypatch):
+    told = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            told.append((self.path, self.headers["Authorization"]))
+            self.send_response(302 if self.path == "/file" else 200)
+            self.send_header("Location", f"http://127.0.0.1:{server.server_port}/stored")
+            self.end_headers()
+
+        do_HEAD = do_GET
+
+        def log_message(self, *_):
+            pass
+
+    monkeypatch.setenv("HF_TOKEN", "secret")
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", url)
+        assert hub.no_answer(f"{url}/file") == ""
+        server.shutdown()
+    assert told == [("/file", "Bearer secret"), ("/stored", None)]
 
 
 def test_a_repository_with_the_older_file_alone_has_weights(no_hub, monkeypatch):
