@@ -9,7 +9,7 @@ from typing import Any
 
 import filelock
 
-from pneumoray import artifact, checkpoint, journal
+from pneumoray import artifact, checkpoint, journal, root
 from pneumoray.config import Config
 from pneumoray.data.manifest import Finding
 from pneumoray.discarding import check_ours, discard
@@ -120,6 +120,7 @@ class StudyFolder:
                     f"study {self.name} was trained with other settings or data ({named}{why}): go "
                     "back to those, name this one anew (--set name=...), or start over with --fresh"
                 )
+        root.identity(root.of(self.journal))  # what a study's runs in MLflow are known by
         artifact.write_json(record, new)
 
     def identity(self) -> dict[str, Any]:

@@ -99,13 +99,12 @@ def open_workspace(path: Path | str | None = None, *, to_write: bool = True) -> 
         )
     root = named.absolute()
     _check_name(root)
+    roots.check(root)
     if not to_write:
-        roots.check(root)
         return Workspace(root)
     try:
         root.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=root).close()
-        roots.identity(root)
     except OSError as error:
         raise WorkspaceError(
             f"workspace {root} can't be written ({error.strerror}); name another with --workspace"

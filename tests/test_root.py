@@ -12,6 +12,8 @@ from pneumoray.workspace import open_workspace
 
 def test_a_workspace_keeps_its_id_where_it_is_moved(tmp_path):
     first = open_workspace(tmp_path / "a").root
+    assert list(first.iterdir()) == []  # a command that is refused leaves nothing
+    root.identity(first)
     written = json.loads((first / "workspace.json").read_text())
     assert written == {"format": 1, "id": root.identity(first)}
     moved = first.rename(tmp_path / "b")

@@ -67,8 +67,8 @@ def test_a_command_names_a_workspace_that_is_not_the_default(tmp_path, monkeypat
     assert open_workspace().command("ui") == "pneumoray ui"
 
 
-def test_opening_leaves_nothing_in_it_but_its_identity(place):
-    assert os.listdir(place.root) == ["workspace.json"]
+def test_opening_leaves_nothing_in_it(place):
+    assert os.listdir(place.root) == []
 
 
 def test_nothing_trained_says_what_to_do(place):
