@@ -202,8 +202,14 @@ def _read(folder: Path) -> tuple[State, damage.Seal]:
         values = json.loads((folder / _STATE).read_text("utf-8"))
         if (version := values.pop("format", _FORMAT)) != _FORMAT:
             raise ValueError(f"format {version}, this version reads {_FORMAT}")
-        seal = values.pop("files", {})
-        records = tuple(EpochRecord(**record) for record in values.pop("records"))
+        seal = {
+            name: one | {"bytes": int(one["bytes"])}
+            for name, one in values.pop("files", {}).items()
+        }
+        records = tuple(
+            EpochRecord(**{name: value + 0 for name, value in record.items()})  # numbers alone
+            for record in values.pop("records")
+        )
         values |= {"mean": tuple(values["mean"]), "std": tuple(values["std"])}
         state = State(records=records, **values)
         if f"epoch-{state.epoch:04d}" != folder.name:
