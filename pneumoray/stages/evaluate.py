@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from pneumoray import artifact
 from pneumoray.data.classes import matched
 from pneumoray.data.folder import KERMANY_RULE, scan
 from pneumoray.data.image import read_file
@@ -43,6 +44,8 @@ def evaluate(
     Unreadable images are named and left out. The report is that of `report.member_report`. Raises
     DataError where the classes can't be matched.
     """
+    if save is not None:
+        artifact.check_writable(save)
     opened = load_model(model, workspace=workspace, mlflow=mlflow, device=device, own_code=own_code)
     bundle = opened.bundle
     on_event({"type": "note", "text": f"model: {opened.name}"})
