@@ -78,9 +78,9 @@ def mlflow(registered, settings, monkeypatch):
 def test_a_model_has_a_signature_and_an_example_that_it_takes(registered, folder, film, mlflow):
     info = mlflow.models.get_model_info(registered)
     assert info.signature.outputs.input_names() == [
+        "predicted",
         "prob_NORMAL",
         "prob_PNEUMONIA",
-        "predicted",
         "threshold",
         "threshold_class",
         "disagreement",
