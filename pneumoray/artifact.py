@@ -1,6 +1,7 @@
 """Files and folders that are whole or absent: temporary name, fsync, rename."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -24,7 +25,7 @@ _DRAFT = re.compile(r"\..+\.tmp-[a-z0-9_-]+", re.DOTALL)
 def write_bytes(path: Path, data: bytes) -> None:
     """Write `data` to `path` so that a reader sees the old file or the new one, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.parent / f".{path.name}.tmp-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    draft = _draft(path)
     try:
         with draft.open("xb") as file:  # as readable to others as any file: workspaces are shared
             file.write(data)
@@ -35,6 +36,26 @@ def write_bytes(path: Path, data: bytes) -> None:
         draft.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
+
+
+def check_writable(path: Path) -> None:
+    """Raises WorkspaceError where `path` can't become a file: known before hours of work for it."""
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = _draft(path)
+        draft.touch(exist_ok=False)
+        draft.unlink()
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        why = error.strerror if isinstance(error, OSError) else error
+        raise WorkspaceError(
+            f"{str(path)!r:.200} can't be written ({why}): name another file"
+        ) from None
+
+
+def _draft(path: Path) -> Path:
+    return path.parent / f".{path.name}.tmp-{os.getpid()}-{uuid.uuid4().hex[:8]}"
 
 
 def write_text(path: Path, text: str) -> None:

@@ -87,7 +87,7 @@ class Bundle:
     def table(self, member_probs: np.ndarray) -> pd.DataFrame:
         """A row an image, of (members, N, C): what the vote says, what decided, how sure it is.
 
-        prob_CLASS for each class; `predicted`, the class; `threshold`, from which on a probability
+        `predicted`, the class; prob_CLASS for each class; `threshold`, from which on a probability
         of `threshold_class` is a call of it (both None where the largest probability decides);
         `disagreement`, the largest less the smallest probability that a member gives the positive
         class, or of several classes the predicted one (None where there is one member only).
@@ -98,10 +98,10 @@ class Bundle:
         if decides:
             chosen = (probs[:, 1] >= self.threshold).astype(int)
         table = pd.DataFrame(probs, columns=[PROB + name for name in self.classes])
+        table.insert(0, "predicted", np.asarray(self.classes, dtype=object)[chosen])
         judged = np.ones_like(chosen) if len(self.classes) == 2 else chosen
         spread = np.ptp(member_probs, axis=0)[np.arange(len(chosen)), judged]
         return table.assign(
-            predicted=np.asarray(self.classes, dtype=object)[chosen],
             threshold=self.threshold if decides else None,
             threshold_class=self.classes[1] if decides else None,
             disagreement=spread if len(self.members) > 1 else None,

@@ -41,11 +41,9 @@ def _load_pyfunc(data_path: str) -> _Served:
 
 
 def _listed(model_input: Any) -> Sequence[Any]:
-    """One item an image. A column holds as many images as it has rows, whatever their shape."""
+    """One item an image. A table has one a row; what a dict holds is what `inputs.listed` makes of it."""
     if isinstance(model_input, Mapping | pd.DataFrame):
-        column = model_input[_column(list(model_input))]
-        is_array = isinstance(column, np.ndarray) and column.ndim > 0
-        return list(column) if is_array or isinstance(column, list | pd.Series) else [column]
+        return inputs.listed(model_input[_column(list(model_input))])
     images = inputs.listed(model_input)
     if images and all(isinstance(one, Mapping) for one in images):
         return [one[_column(list(one))] for one in images]

@@ -14,10 +14,11 @@ from pneumoray import inputs
 from pneumoray.bundle import Bundle, Views
 from pneumoray.data import image as images_
 from pneumoray.data.read import map_threads, num_cores
+from pneumoray.data.unlabelled import Unusable
 from pneumoray.errors import DataError
 
 Item = TypeVar("Item")
-Source = Path | inputs.Input
+Source = Path | Unusable | inputs.Input
 Decoded = tuple[str, Views | DataError]  # what the row is called, and what the members see
 Voted = tuple[str, np.ndarray | DataError]  # ... and what they say, (members, C)
 
@@ -25,14 +26,16 @@ Voted = tuple[str, np.ndarray | DataError]  # ... and what they say, (members, C
 # rounds to can depend on both, so the same images in the same order have the very bits of a study's
 # saved predictions.
 BATCH_IMAGES = 64
+_MOST_WAITING = 256  # rows without a usable image, until they are told
 _SHARD_IMAGES = 16  # that one thread decodes at a time
 
 
 def stream(bundle: Bundle, sources: Iterable[Source]) -> Iterator[pd.DataFrame]:
     """`Bundle.table` of some images after the other, with a row a source, in their order.
 
-    A source is the path of an image, its bytes or its pixels. `file` names it, and `error` says why
-    it can't be used: the other columns of that row are empty, and the others go on.
+    A source is the path of an image, its bytes or its pixels, or a name that means none. `file`
+    names it, and `error` says why it can't be used: the other columns of that row are empty, and
+    the others go on.
     """
     num_threads = torch.get_num_threads()
     shards = _grouped(enumerate(sources), _SHARD_IMAGES)
@@ -53,8 +56,9 @@ def tabulated(bundle: Bundle, rows: list[Voted]) -> pd.DataFrame:
     table = bundle.table(np.stack(list(probs.values()), axis=1) if probs else none)
     table = table.set_axis(list(probs)).reindex(range(len(rows)))
     errors = [str(said) if isinstance(said, DataError) else None for _, said in rows]
-    table.insert(0, "file", [name for name, _ in rows])
-    return table.assign(error=np.array(errors, dtype=object))
+    # Objects: a name need not be UTF-8, as a column of strings must.
+    table.insert(0, "file", pd.Series([name for name, _ in rows], dtype=object))
+    return table.assign(error=pd.Series(errors, dtype=object))
 
 
 def _decode(bundle: Bundle, shard: list[tuple[int, Source]]) -> list[Decoded]:
@@ -62,8 +66,12 @@ def _decode(bundle: Bundle, shard: list[tuple[int, Source]]) -> list[Decoded]:
 
 
 def _decode_one(bundle: Bundle, position: int, source: Source) -> Decoded:
-    name = str(source) if isinstance(source, Path) else f"input {position}"
+    name = f"input {position}"
+    if isinstance(source, Path | Unusable):
+        name = str(source) if isinstance(source, Path) else source.name
     try:
+        if isinstance(source, Unusable):
+            raise source
         if isinstance(source, Path):
             return name, bundle.views(images_.decode(source))
         return name, bundle.views(inputs.decode(source, position))
@@ -79,11 +87,15 @@ def _vote(bundle: Bundle, batch: list[Decoded]) -> list[Voted]:
 
 
 def _batches(decoded: Iterable[Decoded]) -> Iterator[list[Decoded]]:
-    """BATCH_IMAGES usable ones at a time, with those between them that can't be used."""
+    """BATCH_IMAGES usable ones at a time, with those between them that can't be used.
+
+    Of these, _MOST_WAITING come by themselves where no usable one waits: which images are in one
+    batch goes by the usable ones alone.
+    """
     batch: list[Decoded] = []
     num_usable = 0
     for one in decoded:
-        if num_usable == BATCH_IMAGES:
+        if num_usable == BATCH_IMAGES or (num_usable == 0 and len(batch) == _MOST_WAITING):
             yield batch
             batch, num_usable = [], 0
         batch.append(one)

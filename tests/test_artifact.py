@@ -213,3 +213,29 @@ def test_a_lock_is_held_by_one(tmp_path):
             other.acquire(timeout=0)
     other.acquire(timeout=0)
     other.release()
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("folder", "Is a directory"),
+        ("file/below.csv", "File exists|Not a directory"),
+        ("A" * 300, "File name too long"),
+        ("a\0b", "null"),
+    ],
+)
+def test_a_target_that_can_not_become_a_file_is_known_before_the_work(tmp_path, name, why):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(WorkspaceError, match=rf"can't be written \(.*({why})") as error:
+        artifact.check_writable(tmp_path / name)
+    assert "\n" not in str(error.value)
+
+
+def test_a_target_that_can_be_written_is_left_as_it_is(tmp_path):
+    (tmp_path / "old.csv").write_text("old")
+    for name in ("old.csv", "new.csv", "below/new.csv"):
+        artifact.check_writable(tmp_path / name)
+    assert (tmp_path / "old.csv").read_text() == "old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["below", "old.csv"]
+    assert list((tmp_path / "below").iterdir()) == []

@@ -113,7 +113,7 @@ def test_bytes_and_pixels_and_batch_sizes_agree(opened, pixels):
     assert opened.predict_probs([]).shape == (0, 2)
 
 
-COLUMNS = ["prob_NORMAL", "prob_PNEUMONIA", "predicted", "threshold", "threshold_class"]
+COLUMNS = ["predicted", "prob_NORMAL", "prob_PNEUMONIA", "threshold", "threshold_class"]
 
 
 def test_threshold_decides_for_two_classes_and_the_largest_probability_otherwise(opened, pixels):

@@ -30,12 +30,20 @@ def test_an_array_is_one_image_or_n_of_them(shape, num_images):
         assert inputs.decode(one, i).size == (32, 40)
 
 
+def test_the_narrowest_images_of_several_have_8_columns():
+    assert len(inputs.listed(np.zeros((40, 32, 8), np.uint8))) == 40
+
+
 @pytest.mark.parametrize(
     ("shape", "said"),
     [
         ((3, 40, 32), "3 grey images, or one with channels first"),
         ((4, 40, 32), "4 grey images, or one with channels first"),
         ((40, 32, 4), "read in several ways"),
+        ((40, 32, 0), "has 0 channels"),
+        ((40, 32, 2), "has 2 channels"),  # grey with alpha
+        ((40, 32, 5), "has 5 channels"),
+        ((40, 32, 7), "has 7 channels"),
         ((3, 40, 3), "read in several ways"),
         ((1, 40, 1), "read in several ways"),
         ((), "single number is no image"),
@@ -46,6 +54,26 @@ def test_an_array_that_can_be_read_in_two_ways_is_refused_with_the_way_to_say_it
         inputs.listed(np.zeros(shape, np.uint8))
     assert "give a list of images" in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("shape", "num_images"),
+    [((40, 32), 1), ((40, 32, 3), 1), ((5, 40, 32), 5), ((2, 40, 32, 3), 2)],
+)
+def test_a_list_of_lists_of_numbers_is_read_as_its_array(shape, num_images):
+    assert len(inputs.listed(np.zeros(shape, np.uint8).tolist())) == num_images
+
+
+@pytest.mark.parametrize("shape", [(3, 40, 32), (40, 32, 2)])
+def test_a_list_of_lists_is_refused_where_its_array_is(shape):
+    with pytest.raises(DataError, match="give a list of images"):
+        inputs.listed(np.zeros(shape, np.uint8).tolist())
+
+
+def test_one_image_in_colour_with_a_short_row_is_refused_not_read_as_its_rows():
+    rows = np.zeros((40, 32, 3), np.uint8).tolist()
+    with pytest.raises(DataError, match="rows of several lengths"):
+        inputs.listed([*rows[1:], rows[0][1:]])
 
 
 @pytest.mark.parametrize("shape", [(1, 40, 32), (3, 40, 32), (40, 32, 4), (40,)])

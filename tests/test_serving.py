@@ -84,14 +84,44 @@ def test_served_model_takes_bytes_base64_and_pixels(folder, opened, pixels):
         pd.testing.assert_frame_equal(served.predict(given), one)
 
 
-def test_a_column_holds_an_image_a_row_whatever_its_length(folder, opened, pixels):
-    """Three images in a column stay three, where a bare array of that shape could be one."""
+def test_a_table_holds_an_image_a_row_whatever_its_length(folder, opened, pixels):
+    """Three images in a table stay three, where an array of that shape could be one."""
     served = serving._load_pyfunc(str(folder))
     expected = opened.predict(list(pixels[:3]))
-    for given in ({"image": pixels[:3]}, {"image": pixels[:3].tolist()}):
+    for given in (
+        pd.DataFrame({"image": list(pixels[:3])}),
+        pd.DataFrame({"image": pixels[:3].tolist()}),
+        {"image": list(pixels[:3])},
+        [{"image": one} for one in pixels[:3].tolist()],
+    ):
         pd.testing.assert_frame_equal(served.predict(given), expected)
-    with pytest.raises(DataError, match="3 grey images, or one with channels first"):
-        served.predict(pixels[:3])
+    for array in (pixels[:3], pixels[:3].tolist()):
+        for given in (array, {"image": array}):
+            with pytest.raises(DataError, match="3 grey images, or one with channels first"):
+                served.predict(given)
+
+
+def test_one_image_in_colour_is_one_row_in_every_form(folder, opened):
+    served = serving._load_pyfunc(str(folder))
+    film = np.random.default_rng(1).integers(0, 256, (32, 40, 3), dtype=np.uint8)
+    expected = opened.predict([film])
+    for array in (film, film.tolist()):
+        for given in (array, {"image": array}, [{"image": array}], {"image": [array]}):
+            pd.testing.assert_frame_equal(served.predict(given), expected)
+
+
+def test_one_grey_image_is_one_row_in_every_form(folder, opened, pixels):
+    served = serving._load_pyfunc(str(folder))
+    for array in (pixels[0], pixels[0].tolist()):
+        for given in (array, {"image": array}, [{"image": array}], {"image": [array]}):
+            pd.testing.assert_frame_equal(served.predict(given), opened.predict(pixels[:1]))
+
+
+def test_images_of_several_sizes_are_one_a_row(folder, opened, pixels):
+    served = serving._load_pyfunc(str(folder))
+    several = [pixels[0], pixels[1, :20, :30], pixels[2, :48, :8]]
+    given = {"image": [one.tolist() for one in several]}
+    pd.testing.assert_frame_equal(served.predict(given), opened.predict(several))
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,18 @@
 """Many images in flat memory: a row each, in their order, the very bits of one batch after another."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
 
 from pneumoray import bundle
+from pneumoray.data.unlabelled import Unusable
 from pneumoray.stream import BATCH_IMAGES, stream
 
 torch.set_num_threads(1)  # tiny networks: more threads only wait for each other
@@ -62,6 +66,44 @@ def test_nothing_but_broken_files_has_rows_too(opened, tmp_path):
     assert table["error"].notna().all()
     assert table["predicted"].isna().all()
     assert list(stream(opened, [])) == []
+
+
+def test_broken_files_are_told_before_a_usable_one_comes_and_change_no_batch(opened, files):
+    gone = [Path(f"gone-{i}.png") for i in range(500)]
+    tables = list(stream(opened, [*gone, *files[:70]]))
+    assert [len(table) for table in tables] == [256, 500 - 256 + 64, 6]
+    rows = pd.concat(tables, ignore_index=True).iloc[500:]
+    whole = opened.predict([path.read_bytes() for path in files[:70]], batch_size=BATCH_IMAGES)
+    assert rows["prob_PNEUMONIA"].tolist() == whole["prob_PNEUMONIA"].tolist()
+
+
+def test_a_pipe_is_a_row_and_is_not_waited_for(opened, files, tmp_path):
+    os.mkfifo(tmp_path / "x.png")
+    (table,) = stream(opened, [tmp_path / "x.png", files[0]])
+    assert table["error"].tolist() == [
+        "can't be read (it is no regular file); check the file",
+        None,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [(b"\xff\xfe.png", "is empty"), (b"A" * 300, "File name too long"), (b"a\0b", "null byte")],
+)
+def test_a_name_that_is_no_text_or_no_name_is_a_row(opened, files, tmp_path, name, said):
+    path = tmp_path / os.fsdecode(name)
+    if said == "is empty":
+        path.write_bytes(b"")
+    (table,) = stream(opened, [path, files[0]])
+    assert table["file"].tolist() == [str(path), str(files[0])]
+    assert said in table["error"][0]
+    assert table["error"][1] is None
+
+
+def test_a_name_without_images_has_a_row(opened, files):
+    (table,) = stream(opened, [files[0], Unusable("*.nope", "no file matches *.nope")])
+    assert table["file"].tolist() == [str(files[0]), "*.nope"]
+    assert table["error"].tolist() == [None, "no file matches *.nope"]
 
 
 def test_the_callers_number_of_threads_is_left_alone(opened, files):

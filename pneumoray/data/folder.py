@@ -5,7 +5,7 @@ import posixpath
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -85,9 +85,13 @@ def scan(
     return Manifest(table[[*LISTED_COLUMNS, *extras]], classes, str(root)), findings
 
 
-def images_below(folder: Path) -> list[Path]:
-    """Every visible image file under `folder`, at any depth, in the order that `scan` lists them."""
-    found = [path for path in _walk(folder, Counter()) if path.suffix.lower() in IMAGE_SUFFIXES]
+def images_below(folder: Path, on_error: Callable[[OSError], object]) -> list[Path]:
+    """Every visible image file under `folder`, at any depth, in the order that `scan` lists them.
+
+    `on_error` is given what forbids to look into `folder` or into one below it.
+    """
+    files = _walk(folder, Counter(), on_error)
+    found = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
     return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
 
 
@@ -191,10 +195,12 @@ def _children(folder: Path) -> tuple[list[Path], list[Path]]:
     return [p for p in visible if p.is_dir()], [p for p in visible if not p.is_dir()]
 
 
-def _walk(folder: Path, skipped: Counter[str]) -> Iterator[Path]:
+def _walk(
+    folder: Path, skipped: Counter[str], on_error: Callable[[OSError], object] | None = None
+) -> Iterator[Path]:
     """All visible files under `folder`; follows links, but enters no folder twice."""
     entered: set[str] = set()
-    for place, folders, files in os.walk(folder, followlinks=True):
+    for place, folders, files in os.walk(folder, onerror=on_error, followlinks=True):
         real = os.path.realpath(place)
         if real in entered:
             folders.clear()

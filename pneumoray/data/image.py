@@ -1,7 +1,9 @@
 """One image file as pixels: what was stored, upright, 8 bit, grey or RGB."""
 
+import errno
 import hashlib
 import io
+import stat
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -83,9 +85,10 @@ def decode_stored(source: bytes | Path) -> tuple[Image.Image, str]:
     """`decode`, together with the mode that the file stores ("L", "RGB", "I;16", "CMYK", ...)."""
     name = "the image" if isinstance(source, bytes) else str(source)
     try:
-        data = source if isinstance(source, bytes) else source.read_bytes()
-    except OSError as error:
-        raise DataError(f"{name} can't be read ({error.strerror}); check the file") from None
+        data = source if isinstance(source, bytes) else read_file(source)
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        why = error.strerror if isinstance(error, OSError) else error
+        raise DataError(f"{name} can't be read ({why}); check the file") from None
     if not data:
         raise DataError(f"{name} is empty (0 bytes); restore or delete it")
     try:
@@ -106,6 +109,14 @@ def decode_stored(source: bytes | Path) -> tuple[Image.Image, str]:
         raise DataError(
             f"{name} can't be decoded ({_one_line(reason)}{what}); restore or delete it"
         ) from None
+
+
+def read_file(path: Path) -> bytes:
+    """The file's bytes. Raises OSError for a pipe or device as well: reading it might never end."""
+    mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # of a folder the system says that itself
+        raise OSError(errno.EINVAL, "it is no regular file")
+    return path.read_bytes()
 
 
 def to_array(

@@ -12,7 +12,14 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
-from pneumoray.data.image import ImageSettings, decode_stored, pixel_sha256, sniff, to_array
+from pneumoray.data.image import (
+    ImageSettings,
+    decode_stored,
+    pixel_sha256,
+    read_file,
+    sniff,
+    to_array,
+)
 from pneumoray.data.manifest import FACT_COLUMNS, INTEGERS, Finding, Manifest
 from pneumoray.errors import DataError
 
@@ -124,7 +131,7 @@ def fill(manifest: Manifest, facts: dict[int, Facts]) -> tuple[Manifest, list[Fi
 
 def _read_one(index: int, path: str, settings: ImageSettings | None) -> Read:
     try:
-        data = Path(path).read_bytes()
+        data = read_file(Path(path))
         image, mode = decode_stored(data)
     except OSError as error:
         return index, {"error": f"{path} can't be read ({error.strerror})"}, None

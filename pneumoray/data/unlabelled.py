@@ -1,6 +1,8 @@
 """Images without labels: files, folders, globs and tables become one list of files."""
 
 import glob
+import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,39 +11,96 @@ from pneumoray.data.table import image_id, read_cells
 from pneumoray.errors import DataError
 
 TABLE_SUFFIXES = frozenset((".csv", ".tsv"))
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+_MOST_CHARACTERS = 200  # of a name in a message
 
 
-def list_files(named: Iterable[Path | str], images: Path | None = None) -> list[Path]:
+class Unusable(DataError):
+    """A name that means no image, and why; among others it has a row that says so."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+
+def list_files(named: Iterable[Path | str], images: Path | None = None) -> list[Path | Unusable]:
     """The image files that these names mean, in their order, each once; nothing is opened.
 
     A folder means every image below it, a table (.csv, .tsv) its column path, relative to `images`
     or the table's folder, a pattern (*, ?, [...]; ** for any depth) what it matches. Any other name
-    is a file, there or not: reading it tells. Raises DataError when a folder, table or pattern has
-    no image, or no file of all is there.
+    is a file, there or not: reading it tells. A folder, table or pattern without images is itself
+    one of the list, as an Unusable. Raises DataError where no file of all is there.
     """
-    files = list(dict.fromkeys(file for name in named for file in expanded(name, images)))
-    if not any(file.exists() for file in files):
-        first = f"{files[0]} does not exist" if files else "no images are named"
-        raise DataError(f"{first}; name image files, folders, patterns or a CSV table")
+    files = list(
+        dict.fromkeys(file for name in dict.fromkeys(named) for file in expanded(name, images))
+    )
+    if not files:
+        raise DataError("no images are named; name image files, folders, patterns or a CSV table")
+    if not any(isinstance(file, Path) and os.path.exists(file) for file in files):
+        raise files[0] if isinstance(files[0], Unusable) else _absent(files[0])
     return files
 
 
-def expanded(name: Path | str, images: Path | None = None) -> list[Path]:
-    """The files that one name means; see `list_files`."""
-    path = Path(name).expanduser()
-    if path.is_dir():
-        if found := images_below(path):
-            return found
-        types = ", ".join(sorted(IMAGE_SUFFIXES))
-        raise DataError(f"{path} holds no images; expected files of type {types}")
-    if path.suffix.lower() in TABLE_SUFFIXES and path.is_file():
-        return _of_table(path, images or path.parent)
-    if path.exists() or not glob.has_magic(str(path)):
+def expanded(name: Path | str, images: Path | None = None) -> list[Path | Unusable]:
+    """The files that one name means, or why it means none; see `list_files`."""
+    try:
+        return _expanded(str(name), images)
+    except DataError as error:
+        return [Unusable(str(name), str(error))]
+
+
+def _expanded(name: str, images: Path | None) -> list[Path | Unusable]:
+    path = Path(os.path.expanduser(name))
+    if os.path.isdir(path):
+        return _of_folder(path)
+    if path.suffix.lower() in TABLE_SUFFIXES and os.path.isfile(path):
+        return list(_of_table(path, images or path.parent))
+    if os.path.exists(path):
         return [path]
-    matches = [Path(match) for match in sorted(glob.glob(str(path), recursive=True))]
+    if _ADDRESS.match(name):
+        raise DataError(
+            f"{name:.{_MOST_CHARACTERS}} is an address, and addresses are not fetched: download the "
+            "image, and name its file"
+        )
+    if not glob.has_magic(str(path)) or "\0" in name:
+        return [path]
+    matches = sorted(glob.glob(str(path), recursive=True))
     if not matches:
-        raise DataError(f"no file matches {name}; check the pattern and the current folder")
+        raise DataError(
+            f"no file matches {name:.{_MOST_CHARACTERS}}; check the pattern and the current folder"
+        )
     return [file for match in matches for file in expanded(match, images)]
+
+
+def _of_folder(folder: Path) -> list[Path | Unusable]:
+    """Its images, then the folders in it that may not be read."""
+    closed: list[Path | Unusable] = []
+
+    def note(error: OSError) -> None:
+        place = str(error.filename)
+        closed.append(
+            Unusable(place, f"{place} can't be read ({error.strerror}); check the folder")
+        )
+
+    if found := images_below(folder, note):
+        return [*found, *closed]
+    if closed:
+        return closed
+    types = ", ".join(sorted(IMAGE_SUFFIXES))
+    raise DataError(f"{folder} holds no images; expected files of type {types}")
+
+
+def _absent(path: Path) -> DataError:
+    next_step = "name image files, folders, patterns or a CSV table"
+    shown = f"{path!s:.{_MOST_CHARACTERS}}"
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return DataError(f"{shown} does not exist; {next_step}")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        return DataError(f"{shown} can't be read ({reason}); {next_step}")
+    return DataError(f"{shown} can't be read; {next_step}")
 
 
 def _of_table(csv: Path, root: Path) -> list[Path]:
@@ -49,7 +108,7 @@ def _of_table(csv: Path, root: Path) -> list[Path]:
     if len(empty := cells.index[cells == ""]):
         raise DataError(f"{csv} has no path in row {empty[0] + 2}; fill it in or delete the row")
     files = [root / image_id(path, root) for path in cells]
-    if not any(file.exists() for file in files):
+    if not any(os.path.exists(file) for file in files):
         raise DataError(
             f"none of the {len(files)} images in {csv.name} is found, such as {files[0]}; "
             "name the folder that its paths start from with --images"

@@ -74,6 +74,8 @@ def compare(
     Raises StudyError for an axis that does not vary, naming those that do, and where several
     comparisons vary it.
     """
+    if output is not None:
+        artifact.check_writable(Path(output))
     place = open_workspace(workspace, to_write=False)
     folder = place.find(study)
     settings = tracking.find_settings(

@@ -1,5 +1,6 @@
 """evaluate: a model on other labelled images, at the threshold that it came with."""
 
+import hashlib
 import shlex
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,6 +12,7 @@ import pandas as pd
 from pneumoray import artifact
 from pneumoray.data.classes import matched
 from pneumoray.data.folder import KERMANY_RULE, scan
+from pneumoray.data.image import read_file
 from pneumoray.errors import DataError
 from pneumoray.evaluation import report
 from pneumoray.predictions import PROB, Predictions
@@ -42,6 +44,8 @@ def evaluate(
     Unreadable images are named and left out. The report is that of `report.member_report`. Raises
     DataError where the classes can't be matched.
     """
+    if save is not None:
+        artifact.check_writable(save)
     opened = load_model(model, workspace=workspace, mlflow=mlflow, device=device, own_code=own_code)
     bundle = opened.bundle
     on_event({"type": "note", "text": f"model: {opened.name}"})
@@ -89,6 +93,6 @@ def evaluate(
 
 def _sha256(file: Path) -> str:
     try:
-        return artifact.sha256_file(file)
+        return hashlib.sha256(read_file(file)).hexdigest()
     except OSError:
         return ""  # decoding says what is wrong with it

@@ -35,7 +35,7 @@ class Model:
     study: StudyFolder | None
 
     def predict(self, images: Path | str | Source | Sequence[Path | str | Source]) -> pd.DataFrame:
-        """A row an image: `file`, prob_CLASS for each class, `predicted`, what decided, `error`.
+        """A row an image: `file`, `predicted`, prob_CLASS for each class, what decided, `error`.
 
         `images` is one image or a list: bytes, pixels as `inputs.listed` takes them, or paths, of
         which a folder, a table or a pattern means all its images. The columns are those of

@@ -8,6 +8,8 @@ from rich.cells import cell_len, chop_cells
 from rich.console import Console
 from rich.text import Text
 
+from pneumoray.terminal.encoding import without_control
+
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -41,7 +43,7 @@ def note(text: str) -> None:
 
 def error(message: str) -> None:
     """Print an error: one line, which a terminal breaks between words."""
-    line = Text.assemble(("error: ", "bold red"), message)
+    line = Text.assemble(("error: ", "bold red"), without_control(message))
     err.print(line, soft_wrap=not err.is_terminal)
 
 

@@ -36,6 +36,8 @@ _USERS_TO_MEND = (  # a disk or a path, not a fault of ours
     errno.EROFS,
     errno.ENOTDIR,
     errno.EEXIST,
+    errno.EISDIR,
+    errno.ENAMETOOLONG,
 )
 
 

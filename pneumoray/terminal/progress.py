@@ -11,11 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 from pneumoray.terminal.console import duration, err, score, speed
+from pneumoray.terminal.encoding import without_control
 from pneumoray.terminal.hints import Given, command
 
 Item = TypeVar("Item")
 
 _COUNT_LINE_SECONDS = 10.0  # between plain lines while images are counted
+_LEAST_SECONDS = 2.0  # what took less says nothing of its counting after the answer
 _NUMBERS_WIDTH = 46  # characters of the live table's columns of numbers, with the gaps
 _END_WIDTH = 9  # of a trial's name, which tells it apart
 
@@ -34,7 +36,7 @@ class Progress:
         self.best: tuple[float, str] = (-math.inf, "")
         self.counting = ""  # what is done with how many images, while it is
         self._first: tuple[float, int] = (0.0, 0)  # when, and at which image, counting began
-        self._last_line = time.monotonic()
+        self._last_line = self._begun = time.monotonic()
         self._live = Live(
             console=err, transient=True, get_renderable=self._table, refresh_per_second=4
         )
@@ -69,7 +71,11 @@ class Progress:
         self._count("read", "reading images", event["done"], event["total"])
 
     def _on_predict(self, event: dict[str, Any]) -> None:
-        self._count("predicted", "predicting", event["done"], event["total"])
+        done, total = event["done"], event["total"]
+        if done < total or time.monotonic() - self._begun > _LEAST_SECONDS:
+            self._count("predicted", "predicting", done, total)
+        else:
+            self.counting = ""
 
     def _on_send(self, event: dict[str, Any]) -> None:
         done, total = event["done"], event["total"]
@@ -152,7 +158,7 @@ class Progress:
         self._say(f"{name} failed: {event['reason']}", style="red")
 
     def _say(self, text: str, style: str | None = None) -> None:
-        err.print(Text(text, style=style or ""), soft_wrap=not err.is_terminal)
+        err.print(Text(without_control(text), style=style or ""), soft_wrap=not err.is_terminal)
 
     def _time_left(self) -> str:
         """For this stage: epochs still to train, at the seconds seen per backbone (or the mean)."""

@@ -21,8 +21,8 @@ def of_classes(classes: Sequence[str]) -> ModelSignature:
     takes the rows of a pixel array for images.
     """
     outputs: list[ColSpec | TensorSpec] = [
-        *(ColSpec(DataType.double, PROB + name) for name in classes),
         ColSpec(DataType.string, "predicted"),
+        *(ColSpec(DataType.double, PROB + name) for name in classes),
         ColSpec(DataType.double, "threshold", required=False),
         ColSpec(DataType.string, "threshold_class", required=False),
         ColSpec(DataType.double, "disagreement", required=False),

@@ -1,8 +1,11 @@
 """Names become files: folders, tables and patterns mean their images, each once, in a lasting order."""
 
+import os
+from pathlib import Path
+
 import pytest
 
-from pneumoray.data.unlabelled import list_files
+from pneumoray.data.unlabelled import Unusable, list_files
 from pneumoray.errors import DataError
 
 
@@ -73,7 +76,13 @@ def test_paths_of_a_table_start_from_images(here):
     [
         (["gone.png"], "gone.png does not exist; name image files"),
         (["empty"], "empty holds no images; expected files of type .bmp, .jpeg"),
-        (["b.png", "empty"], "empty holds no images"),
+        (["empty", "gone.png", "*.dcm"], "empty holds no images"),
+        (["*.dcm", "empty"], r"no file matches \*.dcm"),
+        (["https://example.org/x.jpeg"], r"^https://example.org/x.jpeg is an address, and addr"),
+        (["A" * 5000], r"^A{200} can't be read \(File name too long\); name image files"),
+        (["a\0b"], "can't be read .*null"),
+        (["a\0*"], "can't be read .*null"),
+        (["~nobody-of-that-name/x.png"], "does not exist"),
         (["*.dcm"], r"no file matches \*.dcm"),
         (["nopath.csv"], "no column 'path' but file; name the column path$"),
         (["blank.csv"], "no path in row 3"),
@@ -87,3 +96,37 @@ def test_what_names_no_image_is_one_line(here, named, said):
     with pytest.raises(DataError, match=said) as error:
         listed(*named)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("*.dcm", "no file matches *.dcm; check the pattern and the current folder"),
+        ("empty", "empty holds no images; expected files of type .bmp, .jpeg, .jpg, .png"),
+        ("nopath.csv", "nopath.csv has no column 'path' but file; name the column path"),
+        ("http://x.org/a.png", "http://x.org/a.png is an address, and addresses are not fetched"),
+    ],
+)
+def test_one_name_without_images_among_others_is_one_of_the_list(here, name, said):
+    (here / "nopath.csv").write_text("file\nb.png\n")
+    first, unusable, last = list_files(["b.png", name, "a.JPG"])
+    assert (first, last) == (Path("b.png"), Path("a.JPG"))
+    assert isinstance(unusable, Unusable)
+    assert unusable.name == name
+    assert str(unusable).startswith(said)
+
+
+def test_a_folder_that_may_not_be_read_is_said_to_be_that(here, monkeypatch):
+    scandir = os.scandir
+
+    def refuses(path="."):
+        if Path(path).name == "deep":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuses)
+    image, closed = list_files(["more"])
+    assert image == Path("more/2.png")
+    assert str(closed) == "more/deep can't be read (Permission denied); check the folder"
+    with pytest.raises(DataError, match=r"^more/deep can't be read \(Permission denied\)"):
+        list_files(["more/deep"])

@@ -10,7 +10,9 @@ from click.testing import CliRunner
 
 import pneumoray
 from pneumoray import checkpoint
+from pneumoray.errors import WorkspaceError
 from pneumoray.predictions import Predictions
+from pneumoray.stages.evaluate import evaluate
 from pneumoray.terminal.main import main
 
 CHAMPION = "pneumoray-tiny-resnet@champion"
@@ -138,12 +140,14 @@ def test_predict_gives_the_saved_test_predictions_to_the_last_digit(trained):
     openings = trained.workspace / "openings.jsonl"
     before = openings.read_text()
     bundle = str(saved.parent / "bundle")
-    out, said = trained.run("predict", str(saved), "--model", bundle, "--csv")
+    out, _ = trained.run("predict", str(saved), "--model", bundle, "--csv")
     table = pd.read_csv(io.StringIO(out))
     assert table["file"].tolist() == tested.images["path"].tolist()
     assert table[["prob_NORMAL", "prob_PNEUMONIA"]].to_numpy().tolist() == tested.probs.tolist()
-    assert f"predicted {len(table)} of {len(table)} images" in said
     assert openings.read_text() == before  # no label was looked at
+    with pytest.raises(WorkspaceError, match="can't be written"):
+        evaluate(trained.data, bundle, save=saved.parent)
+    assert openings.read_text() == before
     model = pneumoray.load_model("tiny", workspace=trained.workspace)
     again = model.predict(str(trained.data / "test"))
     assert again["error"].isna().all()

@@ -5,7 +5,7 @@ import torch
 
 from pneumoray import bundle
 from pneumoray.config import Config
-from pneumoray.errors import DataError
+from pneumoray.errors import DataError, WorkspaceError
 from pneumoray.models import zoo
 from pneumoray.stages.evaluate import evaluate
 
@@ -39,3 +39,11 @@ def test_the_model_says_which_class_is_positive(model, xrays, classes):
 def test_other_classes_than_the_models_are_refused(model, xrays):
     with pytest.raises(DataError, match="classes NORMAL, PNEUMONIA, and the model knows a, b"):
         evaluate(xrays, model(("a", "b")))
+
+
+def test_a_file_that_can_not_be_written_is_refused_before_the_model_or_any_image_is_opened(
+    tmp_path,
+):
+    with pytest.raises(WorkspaceError, match=r"can't be written \(Is a directory\)"):
+        evaluate(tmp_path / "no-data", tmp_path / "no-model", save=tmp_path)
+    assert list(tmp_path.iterdir()) == []

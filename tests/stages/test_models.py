@@ -116,6 +116,10 @@ def test_predict_takes_paths_bytes_and_pixels_together(make_bundle, tmp_path, fi
     assert list(model.predict([]).columns) == list(table.columns)
     mixed = model.predict([film.parent / "gone.png", film])
     assert mixed["error"].notna().tolist() == [True, False]
+    assert list(mixed.columns)[:4] == ["file", "predicted", "prob_NORMAL", "prob_PNEUMONIA"]
+    for wrong in ("A" * 5000, "a\0b", "*.nope", "https://example.org/x.png"):
+        assert model.predict([wrong])["error"].notna().all()
+        assert model.predict([wrong, film])["error"].notna().tolist() == [True, False]
     with pytest.raises(DataError, match="3 grey images, or one with channels first"):
         model.predict(np.zeros((3, 40, 32), np.uint8))
 

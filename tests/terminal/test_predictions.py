@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 
 import numpy as np
 import pandas as pd
@@ -68,6 +69,10 @@ def test_one_good_image_ends_well(here):
     [
         (["films", "--csv", "--json"], 2, "--csv and --json exclude each other"),
         (["gone.png"], 1, "gone.png does not exist; name image files"),
+        (["\x1bred.png"], 1, r"\x1bred.png does not exist; name image files"),
+        (["*.nope"], 1, "no file matches *.nope"),
+        (["https://example.org/x.jpeg"], 1, "https://example.org/x.jpeg is an address"),
+        (["A" * 300], 1, "can't be read (File name too long)"),
         ([], 2, "Missing argument 'PATH...'"),
         (["films", "--device", "cuda"], 1, "choose --device cpu"),
     ],
@@ -116,6 +121,33 @@ def test_lines_have_80_columns_and_names_lose_their_middle(lines):
 
 def test_names_are_whole_where_no_terminal_limits_them(lines):
     assert lines(table_of([LONG]), is_terminal=False)[2].startswith(LONG)
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_a_name_can_not_steer_the_terminal_or_break_its_row(lines, is_terminal):
+    table = pd.concat([table_of(["\x1b[31mred\n.png"]), table_of(["b\x9b.png"], error="\x1b]0;")])
+    shown = lines(table, is_terminal=is_terminal)
+    assert shown[2].split()[:2] == [r"\x1b[31mred\n.png", "PNEUMONIA"]
+    assert shown[3:] == [r"b\x9b.png", r"    error: \x1b]0;"]
+    assert shown[1].index("predicted") == shown[2].index("PNEUMONIA")
+
+
+def test_json_and_csv_hold_a_name_as_it_is_and_one_that_is_no_utf_8_stops_neither(here):
+    name = os.fsdecode(b"films/\xff\x1b.png")
+    os.link("films/a.png", name)
+    as_json = predict(name, "--json")
+    assert as_json.exit_code == 0, as_json.stderr
+    assert json.loads(as_json.stdout)[0]["file"] == name
+    assert predict(name, "--csv").exit_code == 0
+    assert predict(name).exit_code == 0
+
+
+def test_a_pattern_without_matches_is_a_row_among_others(here):
+    done = predict("films/a.png", "*.nope", "--json")
+    assert done.stderr.splitlines()[-1] == "error: 1 of 2 images can't be used; their rows say why"
+    row = json.loads(done.stdout)[1]
+    assert (row["file"], row["predicted"]) == ("*.nope", None)
+    assert row["error"] == "no file matches *.nope; check the pattern and the current folder"
 
 
 def test_of_many_classes_the_predicted_ones_probability_is_shown(lines):

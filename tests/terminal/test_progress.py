@@ -163,7 +163,7 @@ def test_sending_is_counted(shown):
 
 
 def test_predicting_is_counted_with_the_time_left(shown, monkeypatch):
-    clock = iter((80.0, 100.0, 120.0, 140.0))
+    clock = iter((80.0, 100.0, 120.0, 140.0, 140.0))
     monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
     told, written = shown(False)
     with told:
@@ -175,6 +175,21 @@ def test_predicting_is_counted_with_the_time_left(shown, monkeypatch):
         "predicted 128 of 320 images, 60 s left",
         "predicted 320 of 320 images",
     ]
+
+
+@pytest.mark.parametrize(("seconds", "lines"), [(1.9, []), (2.1, ["predicted 1 of 1 images"])])
+def test_what_took_no_time_is_not_counted_after_its_answer(shown, monkeypatch, seconds, lines):
+    clock = iter((80.0, 80 + seconds, 80 + seconds))
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    told, written = shown(False)
+    told({"type": "predict", "done": 1, "total": 1})
+    assert written().splitlines() == lines
+
+
+def test_a_files_name_in_a_note_can_not_steer_the_terminal(shown):
+    told, written = shown(False)
+    told({"type": "note", "text": "left out: \x1b[2J\n.png is empty"})
+    assert written() == "left out: \\x1b[2J\\n.png is empty\n"
 
 
 def test_rows_are_printed_on_the_callers_own_stdout(shown):

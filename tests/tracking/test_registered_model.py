@@ -78,9 +78,9 @@ def mlflow(registered, settings, monkeypatch):
 def test_a_model_has_a_signature_and_an_example_that_it_takes(registered, folder, film, mlflow):
     info = mlflow.models.get_model_info(registered)
     assert info.signature.outputs.input_names() == [
+        "predicted",
         "prob_NORMAL",
         "prob_PNEUMONIA",
-        "predicted",
         "threshold",
         "threshold_class",
         "disagreement",
@@ -216,12 +216,13 @@ def test_every_form_of_the_scoring_protocol_is_answered_over_http(
             assert {k: row[k] for k in ("predicted", "threshold", "threshold_class")} == {
                 k: expected[k] for k in ("predicted", "threshold", "threshold_class")
             }
-        status, answer = ask(address, {"inputs": {"image": [numbers] * 3}})
+        status, answer = ask(address, {"dataframe_records": [{"image": numbers}] * 3})
         assert (status, len(answer["predictions"])) == (200, 3)
         for wrong, said in (
             ({"inputs": [str(picture)]}, "paths are not opened"),
             ({"inputs": {"image": [str(picture)]}}, "paths are not opened"),
             ({"inputs": [numbers] * 3}, "3 grey images, or one with channels first"),
+            ({"inputs": {"image": [numbers] * 3}}, "'dataframe_records': [{'image': ...}, ...]"),
             ({"dataframe_split": {"columns": ["a", "b"], "data": [[text, 1]]}}, "columns a, b"),
         ):
             status, answer = ask(address, wrong)

@@ -12,6 +12,7 @@ from rich.cells import cell_len
 
 from pneumoray.predictions import PROB
 from pneumoray.terminal.console import out, padded, say, score, shortened
+from pneumoray.terminal.encoding import without_control
 
 _MOST_CLASSES = 4  # that have a column each; of more, the predicted one's probability is shown
 _LEAST_FILE = 24  # columns for the file's name
@@ -71,7 +72,7 @@ class _Layout:
         self.has_members = bool(first["disagreement"].notna().any())
         if self.has_members:
             self.widths["disagreement"] = len("disagreement")
-        longest = max(map(cell_len, (*first["file"], "file")))
+        longest = max(map(cell_len, ("file", *map(without_control, first["file"]))))
         taken = sum(width + len(_GAP) for width in self.widths.values())
         room = max(_LEAST_FILE, out.width - taken)
         self.file = min(longest, room) if out.is_terminal else longest
@@ -87,10 +88,12 @@ class _Layout:
         self._print("file", heads)
 
     def line(self, row: dict[Any, Any]) -> None:
-        name = shortened(row["file"], self.file) if out.is_terminal else row["file"]
+        name = without_control(row["file"])
+        if out.is_terminal:
+            name = shortened(name, self.file)
         if row["error"] is not None and not pd.isna(row["error"]):
             say(name)
-            error = "error: " + row["error"]
+            error = "error: " + without_control(row["error"])
             for part in textwrap.wrap(error, max(40, out.width - 4), break_long_words=False):
                 say(f"    {part}")
             return
