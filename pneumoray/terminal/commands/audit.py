@@ -17,7 +17,7 @@ from pneumoray.terminal.options import FOLDER, json_option, positive_option
 @positive_option
 @json_option
 def audit(data, images, patient_rule, positive, as_json):
-    """Say how an image folder or table is understood; exit 1 where something must be fixed."""
+    """Say how an image folder or table is understood; exit 1 if it needs mending."""
     from dataclasses import asdict
 
     from pneumoray.data.audit import understood
