@@ -290,5 +290,6 @@ def test_a_plan_says_what_is_beside_training_and_no_speed_is_zero(capsys):
     show_plan(Plan("x", configurations(study), [slow], 5000, 300.0, 1, "cpu", 0.05))
     said = capsys.readouterr().out
     assert " 0.3 " in said
+    assert "1 trial on 5000 images, 1 side by side on cpu" in said
     assert "about 2.0 h and 0.4 GiB" in said  # 2.05 h
     assert "3 min of it are start-up, reading images, and reports" in said
