@@ -32,6 +32,23 @@ def audit(manifest: Manifest, findings: Sequence[Finding] = ()) -> list[Finding]
     return in_order(found)
 
 
+def understood(manifest: Manifest) -> pd.DataFrame:
+    """How the data were understood: a row a class and one of all, columns of counts.
+
+    `class`, the images of each given split, `images` of all splits, and `patients`, as far as they
+    are known.
+    """
+    images = manifest.images
+    given = [split for split in ("train", "val", "test") if (images["split"] == split).any()]
+    rows = []
+    for label, name in enumerate((*manifest.classes, "all")):
+        own = images if label == len(manifest.classes) else images[images["label"] == label]
+        patients = own["patient"][own["patient"] != ""].nunique()
+        splits = {split: int((own["split"] == split).sum()) for split in given}
+        rows.append({"class": name, **splits, "images": len(own), "patients": patients})
+    return pd.DataFrame(rows)
+
+
 def in_order(findings: Iterable[Finding]) -> list[Finding]:
     """What must be fixed first, what is only good to know last."""
     return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))

@@ -100,7 +100,7 @@ def make_pack(
     Raises DataError when no image can be read or `resplit` refuses, WorkspaceError when `packs`
     can't be written.
     """
-    answer = packs / "requests" / f"{_request(manifest, settings, key)[:32]}.json"
+    answer = _answer(manifest, settings, packs, key)
     if found := _remembered(answer, packs):
         return found[0], in_order([*findings, *found[1]])
     resplit(manifest)  # what is sure to be refused is refused before the reading, not after
@@ -114,6 +114,15 @@ def make_pack(
             noted = [asdict(finding) for finding in found[1]]
             artifact.write_json(answer, {"pack": found[0].path.name, "findings": noted})
     return found[0], in_order([*findings, *found[1]])
+
+
+def is_made(manifest: Manifest, settings: ImageSettings, packs: Path, *, key: Any = None) -> bool:
+    """Whether `make_pack` was asked for the same before, so that it reads no image now."""
+    return _remembered(_answer(manifest, settings, packs, key), packs) is not None
+
+
+def _answer(manifest: Manifest, settings: ImageSettings, packs: Path, key: Any) -> Path:
+    return packs / "requests" / f"{_request(manifest, settings, key)[:32]}.json"
 
 
 def _request(manifest: Manifest, settings: ImageSettings, key: Any) -> str:

@@ -18,11 +18,29 @@ def note_opening(workspace: Workspace, pack: Path, **about: object) -> int:
     The count is the workspace's and goes by the test images, so neither another study on the same
     images nor a fresh start of one hides an opening.
     """
-    split = artifact.digest(sorted(open_pack(pack).manifest.of_split("test")["sha256"]))
+    split = _test_split(pack)
     with artifact.lock(workspace.root / f".{FILE}.lock"):
         openings = Journal(workspace.root / FILE)
         openings.append("opening", test=split, **about)
-        return sum(opening["test"] == split for opening in read(openings.path))
+        return _count(workspace, split)
+
+
+def times_opened(study: StudyFolder) -> int | None:
+    """How often the study's test images were opened in its workspace; None where its Packs are gone."""
+    workspace = Workspace(study.path.parents[1])
+    for pack_hash in study.identity()["packs"].values():  # all have the same images
+        pack = workspace.packs / pack_hash[:16]
+        if pack.exists():
+            return _count(workspace, _test_split(pack))
+    return None
+
+
+def _test_split(pack: Path) -> str:
+    return artifact.digest(sorted(open_pack(pack).manifest.of_split("test")["sha256"]))
+
+
+def _count(workspace: Workspace, split: str) -> int:
+    return sum(opening["test"] == split for opening in read(workspace.root / FILE))
 
 
 def note_if_test(study: StudyFolder, model: str, sha256s: Iterable[str]) -> int | None:

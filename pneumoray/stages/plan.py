@@ -92,7 +92,8 @@ def dry_run(
     check_size(study, yes)
     study = prepare.leave_out_missing(study, on_event)
     configs = configurations(study)
-    manifest, _ = prepare.list_images(study, data, images, open_workspace(workspace))
+    place = open_workspace(workspace, to_write=False)
+    manifest, _ = prepare.list_images(study, data, images, place)
     prepare.check_patients(manifest, no_patients)
     prepare.check_outputs(configs, manifest.classes)
     capacity = capacity_of(address)
@@ -134,7 +135,8 @@ def dry_run(
     settings = {prepare.settings_of(config) for config in configs}
     pack_mib = sum(one.num_bytes for one in settings) * len(manifest.images) / 2**20
     extra = _seconds_beside(study, configs)
-    extra += sum(_reading_seconds(manifest, one) for one in settings)
+    to_read = [one for one in settings if not prepare.is_packed(study, manifest, one, place)]
+    extra += sum(_reading_seconds(manifest, one) for one in to_read)
     return Plan(
         study.name, configs, plans, num_train, pack_mib, slots, resources.device, extra / 3600
     )
@@ -158,7 +160,7 @@ def _seconds_beside(study: Study, configs: Sequence[Config]) -> float:
 
 
 def _reading_seconds(manifest: Manifest, settings: ImageSettings) -> float:
-    """Of all images on all cores here, judged by a few; what a Pack has already takes none."""
+    """Of all images on all cores here, judged by a few."""
     paths = manifest.images["path"].iloc[:: max(1, len(manifest.images) // _TIMED_IMAGES)]
     start = time.perf_counter()
     read_shard(list(enumerate(paths)), settings)

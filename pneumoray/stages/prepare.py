@@ -16,7 +16,7 @@ from pneumoray.data.audit import audit
 from pneumoray.data.demo import make_demo
 from pneumoray.data.folder import matched_patients, scan
 from pneumoray.data.manifest import Finding, Manifest
-from pneumoray.data.pack import ImageSettings, Pack, make_pack
+from pneumoray.data.pack import ImageSettings, Pack, is_made, make_pack
 from pneumoray.data.photographs import make_photographs
 from pneumoray.data.read import map_threads, read_facts
 from pneumoray.errors import DataError, StudyError
@@ -106,11 +106,7 @@ def pack_images(
     """Pack the images once for each way that the configurations look at them."""
     manifest, findings = listed
     tell_positive(manifest, study.positive, on_event)
-    fractions: dict[str, Any] = {
-        "val_fraction": study.val_fraction,
-        "test_fraction": study.test_fraction,
-        "seed": study.split_seed,
-    }
+    fractions = _fractions(study)
     packs, noticed = {}, list(findings)
     for settings in dict.fromkeys(settings_of(config) for config in configs):
         packs[settings], noticed = make_pack(
@@ -124,6 +120,21 @@ def pack_images(
             on_event=on_event,
         )
     return Prepared(packs, noticed)
+
+
+def is_packed(
+    study: Study, manifest: Manifest, settings: ImageSettings, workspace: Workspace
+) -> bool:
+    """Whether `pack_images` has packed these images so already."""
+    return is_made(manifest, settings, workspace.packs, key=_fractions(study))
+
+
+def _fractions(study: Study) -> dict[str, Any]:
+    return {
+        "val_fraction": study.val_fraction,
+        "test_fraction": study.test_fraction,
+        "seed": study.split_seed,
+    }
 
 
 def check_patients(manifest: Manifest, no_patients: bool) -> None:
@@ -230,9 +241,9 @@ def tell_positive(manifest: Manifest, chosen: str | None, on_event: OnEvent) -> 
 
 def audit_images(
     data: Path, images: Path | None, patient_rule: str, positive: str | None, on_event: OnEvent
-) -> list[Finding]:
-    """Every Finding about a folder or table; reads each image once and keeps nothing."""
+) -> tuple[Manifest, list[Finding]]:
+    """The readable images of a folder or table, and every Finding; reads each once, keeps nothing."""
     manifest, findings = scan(data, images, patient_rule, positive)
     tell_positive(manifest, positive, on_event)
     read, unreadable = read_facts(manifest, on_event=on_event)
-    return audit(read, [*findings, *unreadable])
+    return read, audit(read, [*findings, *unreadable])

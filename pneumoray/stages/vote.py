@@ -14,7 +14,7 @@ from pneumoray.evaluation import report as reports
 from pneumoray.journal import Journal, latest
 from pneumoray.predictions import Predictions
 from pneumoray.stages import champion, recording, summary
-from pneumoray.stages.opening import note_opening
+from pneumoray.stages.opening import note_opening, times_opened
 from pneumoray.stages.prepare import OnEvent, check_code
 from pneumoray.study_folder import StudyFolder, TrialRow
 from pneumoray.training.trial import Trial
@@ -68,7 +68,9 @@ def ensemble(
     with folder.locked():
         journal = Journal(folder.journal)
         if (target / RECORD).exists():
-            text = "these members were tested before: this is the stored report"
+            now = times_opened(folder)
+            since = f"; its test images were opened {now} times by now" if now and now > 1 else ""
+            text = f"these members were tested before: this is the stored report{since}"
             on_event({"type": "note", "text": text})
             record = artifact.read_json(target / RECORD, _MEND)
             noted = name in latest(folder.journal, "ensemble", "ensemble")

@@ -1,5 +1,7 @@
 """How many epochs a study trains, counted by hand, and what an estimate holds beside them."""
 
+import shutil
+
 import pytest
 
 from pneumoray.distributed.resources import Resources
@@ -58,6 +60,13 @@ def test_a_plan_counts_its_timings_and_holds_more_than_training(plan_of):
     # 20 s of start, 8 s of one round, 1 s for each of 4 trials, 5 s for each of 2 families
     assert plan.extra_hours * 3600 == pytest.approx(20 + 8 + 4 + 10, abs=5)
     assert plan.extra_hours * 3600 > 42  # and the reading of 60 images
+
+
+def test_images_that_are_packed_already_take_no_time_to_read(plan_of, pack, tmp_path):
+    shutil.copytree(pack.path.parent, tmp_path / "packs")
+    fractions = {"val_fraction": 0.25, "test_fraction": 0.2, "split_seed": 0}  # those of the pack
+    plan, _ = plan_of(Resources(device="cpu", max_concurrent=1), **fractions)
+    assert plan.extra_hours * 3600 == pytest.approx(42)
     training = sum(network.hours for network in plan.backbones)
     assert plan.hours == pytest.approx(training + plan.extra_hours)
 

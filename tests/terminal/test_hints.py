@@ -4,10 +4,14 @@ import shlex
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from pneumoray.comparing.board import Board
 from pneumoray.comparing.leaderboard import standings
+from pneumoray.stages import vote
 from pneumoray.terminal.hints import command, place, show_next
+from pneumoray.terminal.main import main
+from pneumoray.terminal.screens import ensemble as ensemble_screen
 from pneumoray.terminal.screens.leaderboard import next_steps
 
 
@@ -24,6 +28,17 @@ from pneumoray.terminal.screens.leaderboard import next_steps
 )
 def test_a_command_carries_what_was_given_quoted_for_the_shell(given, expected):
     assert shlex.split(command("ui", given)) == expected
+
+
+def test_what_follows_a_vote_means_the_study_that_was_voted(monkeypatch):
+    monkeypatch.setattr(vote, "ensemble", lambda *args, **options: None)
+    monkeypatch.setattr(ensemble_screen, "show_ensemble", lambda report: None)
+    result = CliRunner().invoke(main, ["ensemble", "--study", "b", "--workspace", "my ws"])
+    assert result.stderr.splitlines() == [
+        "next:",
+        "  ask about a film   pneumoray predict FILM --model b --workspace 'my ws'",
+        "  look at every run  pneumoray ui --study b --workspace 'my ws'",
+    ]
 
 
 def test_each_command_stands_on_a_line_of_its_own(capsys):

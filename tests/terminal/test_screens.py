@@ -76,6 +76,12 @@ def test_the_leaderboard_shows_what_decides_and_wide_all_of_it(trial_row, capsys
         assert word in said
 
 
+def test_a_slow_network_is_not_of_no_speed_in_the_wide_leaderboard(trial_row, capsys):
+    rows = [trial_row((0.8,), lr=lr, images_per_second=[0.43]) for lr in (0.1, 0.2)]
+    show_leaderboard(Board("mine", standings(rows), [], []), wide=True)
+    assert capsys.readouterr().out.count("  0.43  trained") == 2
+
+
 def test_doubts_call_a_trial_by_its_name_in_the_table(trial_row, monkeypatch, capsys):
     rows = [
         trial_row((0.99,), train_accuracy=[1.0], val_accuracy=[0.999], lr=3e-4),
@@ -284,5 +290,6 @@ def test_a_plan_says_what_is_beside_training_and_no_speed_is_zero(capsys):
     show_plan(Plan("x", configurations(study), [slow], 5000, 300.0, 1, "cpu", 0.05))
     said = capsys.readouterr().out
     assert " 0.3 " in said
+    assert "1 trial on 5000 images, 1 side by side on cpu" in said
     assert "about 2.0 h and 0.4 GiB" in said  # 2.05 h
     assert "3 min of it are start-up, reading images, and reports" in said

@@ -17,20 +17,22 @@ from pneumoray.terminal.options import FOLDER, json_option, positive_option
 @positive_option
 @json_option
 def audit(data, images, patient_rule, positive, as_json):
-    """Check an image folder or table; exit 1 where something must be fixed."""
+    """Say how an image folder or table is understood; exit 1 if it needs mending."""
     from dataclasses import asdict
 
+    from pneumoray.data.audit import understood
     from pneumoray.data.folder import KERMANY_RULE
     from pneumoray.stages import prepare
     from pneumoray.terminal.progress import Progress
-    from pneumoray.terminal.screens.findings import show_findings
+    from pneumoray.terminal.screens.findings import show_findings, show_understood
 
     with Progress() as progress:
         rule = patient_rule or KERMANY_RULE
-        found = prepare.audit_images(data, images, rule, positive, progress)
+        manifest, found = prepare.audit_images(data, images, rule, positive, progress)
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in found]))
     else:
+        show_understood(understood(manifest))
         show_findings(found)
     if any(finding.severity == "fix" for finding in found):
         sys.exit(1)

@@ -1,15 +1,26 @@
-"""What the audit found."""
+"""How the audit understood the data, and what it found."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pneumoray.terminal.console import say
+from pneumoray.terminal.table import Table
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from pneumoray.data.manifest import Finding
 
 _SEVERITY_STYLES = {"fix": "bold red", "handled": "yellow", "note": "dim"}
 _INDENT = max(map(len, _SEVERITY_STYLES)) + 2
+
+
+def show_understood(counts: "pd.DataFrame") -> None:
+    """Print the classes with their images by split and their patients; all of them in the last row."""
+    table = Table("", *counts.columns, words=("class",))
+    for i, row in enumerate(counts.itertuples(index=False), 1):
+        table.add_row(*map(str, row), style="bold" if i == len(counts) else None)
+    table.show()
 
 
 def show_findings(found: Sequence["Finding"]) -> None:

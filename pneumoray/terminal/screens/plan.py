@@ -32,8 +32,9 @@ def show_plan(made: "Plan") -> None:
             f"{one.disk_mib:.0f}",
         )
     table.show()
+    count = len(made.configs)
     say(
-        f"{len(made.configs)} trials on {made.num_images} images, {made.slots} side by side on "
+        f"{count} trial{'s' * (count != 1)} on {made.num_images} images, {made.slots} side by side on "
         f"{made.device}: about {duration(made.hours * 3600)} and {made.disk_mib / 1024:.1f} GiB"
     )
     say(
