@@ -8,6 +8,7 @@ import os
 import re
 
 from pneumoray.errors import PneumorayError
+from pneumoray.redaction import redacted
 
 DIED = (
     "its process died (out of memory, or killed): run fewer trials side by side (--max-concurrent 1), or "
@@ -109,4 +110,4 @@ def in_words(error: BaseException) -> str:
 
 
 def _type_and_text(error: BaseException) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split()) or 'no message'}"
+    return redacted(f"{type(error).__name__}: {' '.join(str(error).split()) or 'no message'}")

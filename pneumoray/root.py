@@ -24,7 +24,13 @@ _TAIL = re.compile(
 def check(root: Path) -> None:
     """Raise WorkspaceError where a newer version made the workspace; one without the file is older."""
     if (root / FILE).exists():
-        check_format(artifact.read_json(root / FILE).get("format"), FORMAT, root)
+        found = artifact.read_json(root / FILE)
+        if not isinstance(found, dict) or not isinstance(found.get("id"), str):
+            raise WorkspaceError(
+                f"{root / FILE} holds no id of a workspace: copy the file back from where the workspace "
+                "was saved; without it, remove the file, and the workspace gets a new id"
+            )
+        check_format(found.get("format"), FORMAT, root)
 
 
 def check_format(found: object, newest: int, path: Path) -> None:

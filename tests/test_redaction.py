@@ -55,3 +55,10 @@ def test_a_text_is_left_as_it_is_but_for_its_secrets(monkeypatch):
     assert redaction.redacted("models:/pneumoray-xray-vgg@champion") == (
         "models:/pneumoray-xray-vgg@champion"
     )
+
+
+def test_a_password_with_a_space_is_a_password():
+    uri = "postgresql://user:my s3cret@host:5432/db"
+    assert redaction.shown(uri) == "postgresql://host:5432/db"
+    assert redaction.has_password(uri)
+    assert redaction.has_password("s3://key:s3c ret@bucket/x")

@@ -68,3 +68,10 @@ def test_a_written_path_is_found_where_the_workspace_lies_now(text, place):
 def test_what_lies_outside_stays_absolute():
     assert root.written(Path("/new/packs/0a"), Path("/new")) == "packs/0a"
     assert root.written(Path("/newer/packs/0a"), Path("/new")) == "/newer/packs/0a"
+
+
+@pytest.mark.parametrize("text", ["[]", '{"format": 1}', '{"format": 1, "id": 7}'])
+def test_a_root_without_an_id_is_one_line_that_names_the_file(tmp_path, text):
+    (tmp_path / "workspace.json").write_text(text)
+    with pytest.raises(WorkspaceError, match=r"workspace\.json holds no id of a workspace"):
+        open_workspace(tmp_path)

@@ -19,6 +19,7 @@ from pneumoray.distributed import reach
 from pneumoray.distributed.capacity import Capacity, grows_when_asked
 from pneumoray.distributed.resources import Resources
 from pneumoray.errors import ClusterError
+from pneumoray.redaction import redacted
 
 # Ray reads these when it is imported or when its processes start.
 _QUIET = {
@@ -150,7 +151,7 @@ def failure(error: BaseException, folder: Path) -> dict[str, Any]:
     """
     with contextlib.suppress(OSError):  # the disk may be what failed
         folder.mkdir(parents=True, exist_ok=True)
-        text = "".join(traceback.format_exception(error))
+        text = redacted("".join(traceback.format_exception(error)))
         (folder / ERROR_FILE).write_text(text, "utf-8", "backslashreplace")
     disk_full = faults.is_disk_full(error)
     text = (

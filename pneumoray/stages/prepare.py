@@ -19,7 +19,7 @@ from pneumoray.data.manifest import Finding, Manifest
 from pneumoray.data.pack import ImageSettings, Pack, is_made, make_pack
 from pneumoray.data.photographs import make_photographs
 from pneumoray.data.read import map_threads, read_facts
-from pneumoray.errors import DataError, StudyError
+from pneumoray.errors import DataError, StudyError, WorkspaceError
 from pneumoray.journal import latest
 from pneumoray.models import own_code, weights
 from pneumoray.study import Study, optional_backbones, without_backbones
@@ -185,13 +185,24 @@ def check_code(folder: StudyFolder, trials: Iterable[str]) -> None:
     for trial in trials:
         record = begun.get(trial, {})
         before = record.get("code")  # none of trials that began before it was written down
-        is_trained = before and checkpoint.read_state(folder.trial(trial)).epoch
-        if is_trained and own_code.find([record["backbone"]]).digest != before:
+        if (
+            before
+            and _is_trained(folder, trial)
+            and own_code.find([record["backbone"]]).digest != before
+        ):
             raise StudyError(
                 f"the code of backbone {record['backbone']}, or what it imports, has changed since "
                 f"trial {trial} began: put it back, name the study anew (--set name=...), or start "
                 "over with --fresh"
             )
+
+
+def _is_trained(folder: StudyFolder, trial: str) -> bool:
+    """Whether the trial has an epoch that can be read; one that can't fails alone, when it is run."""
+    try:
+        return checkpoint.read_state(folder.trial(trial)).epoch > 0
+    except WorkspaceError:
+        return False
 
 
 def check_leaks(manifest: Manifest, allow_leaks: bool) -> bool:

@@ -109,6 +109,13 @@ class Replayer:
         if self._writer is not None:
             for record in self._lines.left_open():
                 self._writer.write(record)
+                refused, gone = self._writer.runs.refusals.clear()
+                if (
+                    refused
+                ):  # it is not in the journal: whoever sends next makes it from the last line
+                    self._waiting.append(self._num_done)
+                self._note(self.refused, refused, record)
+                self._note(self.gone, gone, record)
 
     @property
     def notes(self) -> list[str]:

@@ -86,8 +86,8 @@ def ask(uri: str, path: str, body: dict[str, Any] | None = None) -> str:
 
 def _parts(uri: str) -> urllib.parse.SplitResult:
     """The parts of a URI with a host. Raises TrackingError, which does not quote a password's parts."""
-    parts = urllib.parse.urlsplit(uri)
     try:
+        parts = urllib.parse.urlsplit(uri)
         _ = parts.port
     except ValueError:
         raise TrackingError(
@@ -99,6 +99,7 @@ def _parts(uri: str) -> urllib.parse.SplitResult:
 
 def _check_server(uri: str) -> None:
     name = shown(uri)
+    _parts(uri)
     try:
         status = "answers"
         version = ask(uri, "/version").strip()

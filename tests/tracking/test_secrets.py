@@ -153,3 +153,12 @@ def test_a_model_that_can_not_be_fetched_is_one_line_without_a_secret(failing_se
         tracking.download(settings, "models:/any@champion", tmp_path)
     assert [secret for secret in SECRETS if secret in str(error.value)] == []
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "http"])
+def test_a_password_that_breaks_its_uri_is_one_line_without_it(scheme):
+    settings = tracking.Settings(tracking_uri=f"{scheme}://user:s3c]ret[pw@127.0.0.1:1/db")
+    with pytest.raises(TrackingError, match="special character of a password by its code") as e:
+        tracking.check(settings)
+    assert "s3c" not in str(e.value)
+    assert "pw" not in str(e.value)
