@@ -20,6 +20,7 @@ from pneumoray.errors import WorkspaceError
 # A draft's name ends with what the writers below or tempfile add; the lock of a study NAME.tmp-x is
 # .NAME.tmp-x.lock.
 _DRAFT = re.compile(r"\..+\.tmp-[a-z0-9_-]+", re.DOTALL)
+_COPY = "put back a copy of it, or move it away and run the command that writes it"
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -64,9 +65,6 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=1, allow_nan=True) + "\n")
-
-
-_COPY = "put back a copy of it, or move it away and run the command that writes it"
 
 
 def read_json(path: Path, mend: str = _COPY) -> Any:

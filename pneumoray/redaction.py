@@ -16,9 +16,7 @@ _NAMES = (
 _TRACKING_URI = "MLFLOW_TRACKING_URI"
 _SHORTEST = 4  # of a secret that is looked for in a text: a shorter one is a part of other words
 _HIDDEN = "***"
-_USER = re.compile(
-    r"(?<=://)(?!/).*@"
-)  # a password may hold a '/', '@' or ' ', though it should not
+_USER = re.compile(r"(?<=://)(?!/).*@")  # a password may hold '/', '@' or ' '; it should not
 _USER_IN_TEXT = re.compile(r"(?<=://)[^\s/?#'\"<>|]*@")
 _PASSWORD = re.compile(r"://[^\s/:@]*:[^/@]+@")
 _LOGIN = re.compile(r"\b(Basic|Bearer) (?=\S*[A-Z0-9=])[\w+/=.~-]{8,}")

@@ -60,8 +60,8 @@ def identity(root: Path) -> str:
 
 
 def of(file: Path) -> Path:
-    """The root that `file` lies in: studies/NAME/FILE, or a file of the root's own."""
-    return file.parents[2] if file.parents[1].name == "studies" else file.parent
+    """The root that a journal lies in: studies/NAME/journal.jsonl, or a file of the root's own."""
+    return file.parents[2] if file.match("studies/*/journal.jsonl") else file.parent
 
 
 def written(path: Path, root: Path) -> str:

@@ -13,6 +13,7 @@ LONGEST_NAME = 100  # bytes: of a file's 255, with what drafts and locks add
 LONGEST_MODEL = 250  # characters: a database of MLflow holds 256
 LONGEST_KEY = 250  # of a tag; MLflow's own
 LONGEST_TEXT = 5000  # of a tag's value; MLflow cuts one of 8000
+LONGEST_PATH = 4096  # characters; Linux has no longer ones
 _SIGNS = "._-+ "  # beside letters and digits; others end a path, a URI, a filter or a shell's word
 _DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 _KEY = re.compile(r"[/\w.\- :]*")  # of MLflow, which lets no sign but these into a key

@@ -3,11 +3,10 @@
 import os
 import shlex
 import tempfile
-import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
-from pneumoray import artifact, ray_job
+from pneumoray import artifact, ray_job, words
 from pneumoray import root as roots
 from pneumoray.errors import StudyError, WorkspaceError, did_you_mean, some_of
 from pneumoray.study_folder import StudyFolder
@@ -98,7 +97,10 @@ def open_workspace(path: Path | str | None = None, *, to_write: bool = True) -> 
             "for every job)"
         )
     root = named.absolute()
-    _check_name(root)
+    if why := words.no_line(str(root), words.LONGEST_PATH):
+        raise WorkspaceError(
+            f"workspace {str(root)!r:.200}: {why}; name another with --workspace or {ENVIRONMENT_VARIABLE}"
+        )
     roots.check(root)
     if not to_write:
         return Workspace(root)
@@ -110,15 +112,6 @@ def open_workspace(path: Path | str | None = None, *, to_write: bool = True) -> 
             f"workspace {root} can't be written ({error.strerror}); name another with --workspace"
         ) from None
     return Workspace(root)
-
-
-def _check_name(root: Path) -> None:
-    """Refuse what no URI or table can hold: bytes that are no text, ends of lines."""
-    if any(unicodedata.category(character) in ("Cc", "Cs") for character in str(root)):
-        raise WorkspaceError(
-            f"workspace {str(root)!r} has a character that is no text; name another with --workspace "
-            f"or {ENVIRONMENT_VARIABLE}"
-        )
 
 
 def _default() -> Path:

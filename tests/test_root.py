@@ -39,9 +39,17 @@ def test_reading_gives_no_id(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_root_of_a_journal_is_that_of_its_study_or_its_own_folder():
+    """Whatever the folders above the workspace are called."""
+    assert root.of(Path("/x/studies/ws/studies/lung/journal.jsonl")) == Path("/x/studies/ws")
+    assert root.of(Path("/x/studies/ws/openings.jsonl")) == Path("/x/studies/ws")
+
+
 @pytest.mark.parametrize("name", ["end\nof line", "no\udcfftext"])
 def test_a_path_that_is_no_text_is_refused(tmp_path, name):
-    with pytest.raises(WorkspaceError, match=r"no text; name another with --workspace"):
+    with pytest.raises(
+        WorkspaceError, match=r"character '.*', which no table can hold; name another with"
+    ):
         open_workspace(tmp_path / name)
     assert list(tmp_path.iterdir()) == []
 

@@ -12,10 +12,7 @@ _WANTS_TOKEN = (
     "the Ray cluster at {} wants a token: on its machines run 'eval \"$(cluster/env.sh)\"', elsewhere "
     "export RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH=FILE (or RAY_AUTH_TOKEN) with its head's token"
 )
-_HOST = re.compile(
-    r"[\w.-]+|\[[0-9a-fA-F:.]+\]"
-)  # a name, an IPv4 address, an IPv6 address in brackets
-
+_HOST = re.compile(r"[\w.-]+|\[[0-9a-fA-F:.]+\]")  # a name, an IPv4 address, [an IPv6 address]
 _SHORT_FOLDER = (
     "Ray's files go to RAY_TMPDIR, else TMPDIR, else /tmp: name a short folder that can be written, as "
     "'export RAY_TMPDIR=/tmp'"

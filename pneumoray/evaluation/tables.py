@@ -27,6 +27,11 @@ class Column:
     cells: tuple[str, ...]
 
 
+def speed(images_per_second: float) -> str:
+    """Two digits at least, so that slow is not nothing."""
+    return f"{images_per_second:.0f}" if images_per_second >= 10 else f"{images_per_second:.2g}"
+
+
 HEADINGS: dict[str, tuple[str, Format]] = {
     "model": ("model", str),
     "trial": ("trial", str),
@@ -46,10 +51,7 @@ HEADINGS: dict[str, tuple[str, Format]] = {
     "parameters": ("parameters", "{:,.0f}".format),
     "trainable": ("trainable", "{:,.0f}".format),
     "minutes": ("minutes", lambda value: f"{value:.1f}" if value >= 10 else f"{value:.2f}"),
-    "images_per_second": (
-        "images/s",
-        lambda value: f"{value:.0f}" if value >= 10 else f"{value:.2g}",
-    ),
+    "images_per_second": ("images/s", speed),
     "overfits_from": ("overfits from epoch", "{:.0f}".format),
     "outcome": ("outcome", str),
 }

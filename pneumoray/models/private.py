@@ -19,9 +19,7 @@ from types import ModuleType
 from pneumoray import artifact
 
 _SHIPPED = "pneumoray"
-_HOME = __name__.removesuffix(
-    ".models.private"
-)  # 'pneumoray', or what a model's own copy is called
+_HOME = __name__.removesuffix(".models.private")  # 'pneumoray', or as a model's own copy is called
 _RENAME = "__private_name__"  # in the globals of each private module
 _FROM = re.compile(rb"from[\s\\]+(.+?)[\s\\]+import\b", re.DOTALL)
 

@@ -37,9 +37,7 @@ def find(where: str, backbone: str) -> Path | None:
 
 
 def _stems(backbone: str) -> tuple[str, ...]:
-    return tuple(
-        dict.fromkeys((stem_of(backbone), names.present_name(backbone).rpartition(":")[2]))
-    )
+    return tuple(dict.fromkeys(map(stem_of, (backbone, names.present_name(backbone)))))
 
 
 def _folder(where: str) -> Path | None:

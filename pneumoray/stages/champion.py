@@ -18,6 +18,7 @@ from pneumoray.voting import Candidate, champions
 from pneumoray.workspace import Workspace
 
 MODELS = "models"  # of a study's folder: a bundle a family
+_LACKING = ("failed", "damaged")  # outcomes that give no candidate
 
 
 def check_names(
@@ -43,9 +44,6 @@ def check_names(
                     f"registered model {name} is family {family} of study {other}, and would be family "
                     f"{ours[name]} of study {study} too: rename the study (--set name=...) or the family"
                 )
-
-
-_LACKING = ("failed", "damaged")  # outcomes that give no candidate
 
 
 def register(study: Study, folder: StudyFolder, journal: Journal, promote: bool) -> None:

@@ -33,9 +33,7 @@ _TIMED_STEPS = 2
 _TIMED_IMAGES = 8
 _VALIDATION_COST = 1 / 3  # of a training image: no backward pass
 _STATES_KEPT = 4  # of a trial: weights, best weights, two moments of the optimizer
-_STATES_BEFORE = (
-    3  # of the checkpoint before, until the trial ends; its best weights are mostly shared
-)
+_STATES_BEFORE = 3  # of the checkpoint before, until the end; its best weights are mostly shared
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pneumoray import journal, tracking
+from pneumoray import journal, tracking, words
 from pneumoray.errors import PneumorayError, WorkspaceError
 from pneumoray.redaction import shown
 from pneumoray.stages import recording
@@ -68,7 +68,7 @@ def _sync(folder: StudyFolder, settings: tracking.Settings, on_event: OnEvent) -
             tracking.check(settings)
             moved = tracking.bring_here(settings)
             families = {record["family"] for record in begun.values()}
-            families |= {"ensemble"} if votes else set()
+            families |= {words.VOTE} if votes else set()
             tracking.check_writing(settings, name, families)
 
             def say(done: int, total: int) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pneumoray import artifact, bundle, checkpoint, tracking
+from pneumoray import artifact, bundle, checkpoint, tracking, words
 from pneumoray.distributed.resources import Resources, keep_token_private
 from pneumoray.evaluation import calibration, metrics
 from pneumoray.evaluation import report as reports
@@ -54,7 +54,7 @@ def ensemble(
     settings = tracking.find_settings(
         None if mlflow is None else Path(mlflow), place.root, folder.name == "demo"
     )
-    recording.check(settings, folder.name, ["ensemble"], on_event)
+    recording.check(settings, folder.name, [words.VOTE], on_event)
 
     def scoring(family: str) -> str:
         model = shlex.quote(f"models:/{settings.model_name(folder.name, family)}@champion")

@@ -85,10 +85,5 @@ def size(num_bytes: float) -> str:
     return f"{num_bytes / 1024:.1f} GiB"
 
 
-def speed(images_per_second: float) -> str:
-    """Two digits at least, so that slow is not nothing."""
-    return f"{images_per_second:.0f}" if images_per_second >= 10 else f"{images_per_second:.2g}"
-
-
 def times(count: int) -> str:
     return "once" if count == 1 else f"{count} times"

@@ -10,7 +10,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from pneumoray.terminal.console import duration, err, score, speed
+from pneumoray.evaluation.tables import speed
+from pneumoray.terminal.console import duration, err, score
 from pneumoray.terminal.encoding import without_control
 from pneumoray.terminal.hints import Given, command
 

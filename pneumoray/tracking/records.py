@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 from mlflow.entities import Metric
 
+from pneumoray import words
 from pneumoray.tracking import descriptions, experiment, lengths, metrics, registry, scores
 from pneumoray.tracking.refusals import Gone
 from pneumoray.tracking.runs import ENSEMBLE, TRIAL, Runs
@@ -115,9 +116,8 @@ class Writer:
 
     def _end(self, record: Record) -> None:
         run_id = self._run_of(record)
-        self.runs.close(
-            run_id, record["status"], metrics.milliseconds(record)
-        )  # before what may fail
+        time = metrics.milliseconds(record)
+        self.runs.close(run_id, record["status"], time)  # before what may fail
         best = record.get("best") or {}
         self.runs.metrics(run_id, metrics.of(metrics.best(best), record, step=best.get("epoch", 0)))
         self.runs.params(run_id, {name: record[name] for name in _SIZES if record.get(name)})
@@ -163,7 +163,7 @@ class Writer:
         values = {SCORE: record["val_auroc"]} | tested
         self.runs.metrics(run_id, metrics.of(values, record))
         self.runs.metrics(self.runs.parent(time), metrics.of(tested, record))
-        self._register(record, run_id, "ensemble", {"members": members}, text)
+        self._register(record, run_id, words.VOTE, {"members": members}, text)
         self.runs.json(run_id, report, "report.json")
         self.runs.table(run_id, scores.table(report), "scores.json")
         if len(per_class := scores.per_class(report)):
@@ -213,11 +213,12 @@ class Writer:
 
     def _vote_of(self, record: Record) -> str:
         """The vote's run, which began when the stage did."""
-        began = round(
-            1000 * min(record.get("began") or math.inf, record["time"])
-        )  # a clock may step back
+        began = min(record.get("began") or math.inf, record["time"])  # a clock may step back
         return self.runs.child(
-            record["ensemble"], ENSEMBLE, began, f"vote of {descriptions.voters(record)}"
+            record["ensemble"],
+            ENSEMBLE,
+            round(1000 * began),
+            f"vote of {descriptions.voters(record)}",
         )
 
     def _tags(self) -> dict[str, str]:

@@ -110,9 +110,7 @@ class Replayer:
             for record in self._lines.left_open():
                 self._writer.write(record)
                 refused, gone = self._writer.runs.refusals.clear()
-                if (
-                    refused
-                ):  # it is not in the journal: whoever sends next makes it from the last line
+                if refused:  # it has no line of its own: whoever sends next has to read the last
                     self._waiting.append(self._num_done)
                 self._note(self.refused, refused, record)
                 self._note(self.gone, gone, record)

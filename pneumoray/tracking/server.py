@@ -136,10 +136,8 @@ def _check_readable(path: Path) -> None:
 def _check_sqlite(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        for needed in (
-            path.parent,
-            *([path] if path.exists() else []),
-        ):  # SQLite puts files beside it
+        # SQLite puts files beside it
+        for needed in (path.parent, *([path] if path.exists() else [])):
             if not os.access(needed, os.W_OK):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(needed))
         if path.exists():

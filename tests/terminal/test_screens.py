@@ -12,6 +12,7 @@ from pneumoray.comparing.leaderboard import standings
 from pneumoray.comparing.naming import told_apart
 from pneumoray.comparing.suspicion import explaining, suspicions
 from pneumoray.data.manifest import Finding
+from pneumoray.evaluation import tables
 from pneumoray.evaluation.report import Report, ensemble_report, member_report
 from pneumoray.grid import configurations
 from pneumoray.models.layers import describe
@@ -281,7 +282,7 @@ def test_scores_of_several_classes_stand_class_by_class(capsys):
     ],
 )
 def test_slow_is_not_nothing(images_per_second, shown):
-    assert console.speed(images_per_second) == shown
+    assert tables.speed(images_per_second) == shown
 
 
 def test_a_plan_says_what_is_beside_training_and_no_speed_is_zero(capsys):

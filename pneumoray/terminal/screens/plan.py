@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from pneumoray.terminal.console import duration, say, speed
+from pneumoray.evaluation.tables import speed
+from pneumoray.terminal.console import duration, say
 from pneumoray.terminal.table import Table
 
 if TYPE_CHECKING:
