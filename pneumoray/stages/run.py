@@ -1,22 +1,21 @@
-"""One attempt at a study: rounds of trials, and what each of them says, on the way to the journal."""
+"""One attempt at a study: rounds of trials, and who goes on to the next."""
 
 import itertools
 import shutil
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from typing import Any
 
-from pneumoray import artifact, checkpoint, journal
+from pneumoray import checkpoint
 from pneumoray.comparing import naming
 from pneumoray.config import Config
 from pneumoray.distributed.resources import Resources
-from pneumoray.epochs import EpochRecord, State, mean_rank
+from pneumoray.epochs import mean_rank
 from pneumoray.errors import WorkspaceError
-from pneumoray.models import own_code
 from pneumoray.redaction import redacted
-from pneumoray.stages import trial_report
+from pneumoray.stages.logbook import Logbook
 from pneumoray.stages.prepare import OnEvent, Prepared
 from pneumoray.study import Race, Study
 from pneumoray.study_folder import StudyFolder
@@ -35,18 +34,13 @@ class Run:
         on_event: OnEvent,
     ) -> None:
         self.study, self.folder, self.on_event = study, folder, on_event
-        self.journal = journal.Journal(folder.journal)
-        self.packs = {pack.path: pack for pack in prepared.packs.values()}
+        self.logbook = Logbook(study, configs, prepared, folder)
         self.trials = [
             Trial(config, folder.trial(config.trial_id), prepared.pack_of(config).path)
             for config in configs
         ]
-        self._names, self._compared = naming.names(configs), naming.compared(study)
-        self._best: dict[str, EpochRecord] = {}
-        self._open: set[str] = set()  # begun in this attempt, not ended
-        _, self._ended = folder.attempts()
         # what diverged would diverge again; what failed otherwise is tried once more
-        self.failed = {id: end["reason"] for id, end in self._ended.items() if end.get("diverged")}
+        self.failed = self.logbook.diverged()
         self._unreadable: dict[str, str] = {}
         for trial in self.trials:  # what was trained when the driver died and no one wrote it down
             try:
@@ -55,7 +49,7 @@ class Run:
                 self._unreadable[trial.id] = str(error)
                 continue
             for record in records:
-                self._note_epoch(trial.id, asdict(record))
+                self.logbook.epoch(trial.id, asdict(record))
         self.failed |= self._unreadable
 
     def pending(self) -> bool:
@@ -71,7 +65,7 @@ class Run:
         """Round after round: train what is left, then keep the best of every backbone."""
         for trial in self.trials:
             if (reason := self._unreadable.get(trial.id)) is not None:
-                self._end(trial, "FAILED", "failed", reason)
+                self.logbook.end(trial, "FAILED", "failed", reason)
                 self.on_event({"type": "failed", "trial": trial.id, "reason": reason})
         alive = self._alive()
         for stage, until in self._rounds():
@@ -79,15 +73,12 @@ class Run:
                 self._train_round(stage, todo, until, resources)
             kept = self._survivors(alive, until)
             for trial in alive:
-                if (
-                    trial not in kept
-                    and trial.id not in self.failed
-                    and not self._is_trained(trial)
-                ):
-                    self._end(trial, "FINISHED", "cut")
+                is_over = trial in kept or trial.id in self.failed or self._is_trained(trial)
+                if not is_over and self.logbook.end(trial, "FINISHED", "cut"):
+                    self.on_event({"type": "cut", "trial": trial.id})
             alive = kept
         for trial in alive:  # most have ended by now; not one whose driver died at that moment
-            self._end(trial, "FINISHED", "trained")
+            self.logbook.end(trial, "FINISHED", "trained")
         shutil.rmtree(self.folder.scratch, ignore_errors=True)
 
     def _alive(self) -> list[Trial]:
@@ -116,20 +107,9 @@ class Run:
             errors = self.folder.trial("TRIAL") / runtime.ERROR_FILE
             self.on_event({"type": "note", "text": f"tracebacks of what failed: {errors}"})
 
-    @contextmanager
-    def closing(self) -> Iterator[None]:
+    def closing(self) -> AbstractContextManager[None]:
         """Write down how the attempt ended, and for each trial that it left open."""
-        try:
-            yield
-            all_failed = all(trial.id in self.failed for trial in self.trials)
-            self.journal.append("study_end", status="FAILED" if all_failed else "FINISHED")
-        except BaseException as error:
-            for trial in self.trials:
-                if trial.id in self._open:
-                    self._end(trial, "KILLED", "interrupted", "the run was stopped")
-            stopped = isinstance(error, KeyboardInterrupt)
-            self.journal.append("study_end", status="KILLED" if stopped else "FAILED")
-            raise
+        return self.logbook.closing(self.trials, self.failed)
 
     def _rounds(self) -> list[tuple[str, int | None]]:
         """(stage, epoch up to which it trains); None is the whole budget."""
@@ -204,88 +184,17 @@ class Run:
             if "reason" in event:  # what a library said, on its way to people, journal and MLflow
                 event = event | {"reason": redacted(event["reason"])}
             if event["type"] == "start":
-                self._begin(trial, event["stage"])
+                self.logbook.begin(trial, event["stage"])
             elif event["type"] == "epoch":
-                self._note_epoch(trial.id, event["record"], event["system"])
+                self.logbook.epoch(trial.id, event["record"], event["system"])
             elif event["type"] == "failed":
                 self.failed[trial.id] = event["reason"]
-                self._end(trial, "FAILED", "failed", event["reason"], event["diverged"])
+                self.logbook.end(trial, "FAILED", "failed", event["reason"], event["diverged"])
             elif event["type"] == "done" and until is None:
-                self._end(trial, "FINISHED", "trained")
+                self.logbook.end(trial, "FINISHED", "trained")
             self.on_event(event)
 
         return handle
-
-    def _begin(self, trial: Trial, stage: str) -> None:
-        artifact.write_json(trial.folder / "config.json", trial.config.model_dump())
-        self._open.add(trial.id)
-        self.journal.append(
-            "trial",
-            trial=trial.id,
-            run_name=self._names[trial.id],
-            stage=stage,
-            family=trial.config.family,
-            backbone=trial.config.backbone,
-            config=trial.config.model_dump(),
-            code=own_code.find([trial.config.backbone]).digest,
-            folder=trial.folder,
-            pack=trial.pack,
-            device=trial.device,
-            pack_hash=self.packs[trial.pack].hash,
-            **self._compared[trial.id],
-        )
-
-    def _note_epoch(
-        self, trial_id: str, record: dict[str, Any], system: dict[str, float] | None = None
-    ) -> None:
-        """Record an epoch, and what the trial has reached at best with it."""
-        best, known = EpochRecord(**record), self._best.get(trial_id)
-        if known is not None and not best.better_than(known):
-            best = known
-        self._best[trial_id] = best
-        self.journal.append(
-            "epoch",
-            trial=trial_id,
-            epoch=record["epoch"],
-            record=record,
-            best={"val_auroc": best.val_auroc, "val_accuracy": best.val_accuracy},
-            system=system or {},
-        )
-
-    def _end(
-        self,
-        trial: Trial,
-        status: str,
-        outcome: str,
-        reason: str | None = None,
-        diverged: bool = False,
-    ) -> None:
-        if trial.id not in self._open and self._ended.get(trial.id, {}).get("outcome") == outcome:
-            return
-        self._open.discard(trial.id)
-        state = State()
-        if trial.id not in self._unreadable:
-            state = checkpoint.read_state(trial.folder)
-        if outcome in ("trained", "cut"):
-            checkpoint.drop_older(trial.folder)
-        if state.best is not None and status != "KILLED":  # who stops a run may not wait for long
-            trial_report.write(trial, state, self.packs[trial.pack])
-        self._ended[trial.id] = {"outcome": outcome}
-        self.journal.append(
-            "end",
-            trial=trial.id,
-            status=status,
-            outcome=outcome,
-            reason=reason,
-            diverged=diverged,
-            best=asdict(state.best) if state.best else None,
-            time_seconds=state.seconds,
-            parameters_total=state.parameters_total,
-            parameters_trainable=state.parameters_trainable,
-            weights_source=state.weights_source,
-        )
-        if outcome == "cut":
-            self.on_event({"type": "cut", "trial": trial.id})
 
 
 def _mean_up_to(repeats: Sequence[Trial], epoch: int) -> tuple[float, float]:

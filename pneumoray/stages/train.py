@@ -88,13 +88,13 @@ def train_all(
         place.remember(study.name)
         run = Run(study, configs, prepared, folder, on_event)
         if run.pending() or promote or not recording.all_sent(folder, settings):
-            run.journal.append("study", **provenance.of_study(study, prepared, leaking))
+            run.logbook.journal.append("study", **provenance.of_study(study, prepared, leaking))
             with recording.recorded(folder, settings, on_event), run.closing():
                 if run.pending() and not remote:
                     _connect(stack, address, verbose)
                 run.train(resources)
-                champion.register(study, folder, run.journal, promote)
-                summary.note(folder, run.journal)
+                champion.register(study, folder, run.logbook.journal, promote)
+                summary.note(folder, run.logbook.journal)
     board = board_of(folder, recording.run_ids(folder, settings))
     rows = [row for standing in board.standings for row in standing.rows]
     if all(row.outcome == "failed" for row in rows):
