@@ -33,6 +33,7 @@ LAYERS: list[set[str]] = [
     {"serving", "stream", "comparing"},
     {"distributed"},
     {"stages.prepare", "stages.trial_report"},
+    {"stages.checks", "stages.logbook"},
     {
         "stages.default_study",
         "stages.lonely",

@@ -10,7 +10,7 @@ from pneumoray.errors import StudyError
 from pneumoray.evaluation import calibration
 from pneumoray.journal import Journal, latest
 from pneumoray.predictions import Predictions
-from pneumoray.stages.prepare import check_code
+from pneumoray.stages.checks import check_code
 from pneumoray.study import Study
 from pneumoray.study_folder import StudyFolder
 from pneumoray.training.trial import ended

@@ -1,7 +1,6 @@
 """What one attempt at a study writes down: in its journal, and as reports in its trials' folders."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -106,20 +105,15 @@ class Logbook:
         )
         return True
 
-    @contextmanager
-    def closing(self, trials: Sequence[Trial], failed: Mapping[str, str]) -> Iterator[None]:
-        """Write down how the attempt ended, and for each of `trials` that it left open."""
-        try:
-            yield
-            all_failed = all(trial.id in failed for trial in trials)
-            self.journal.append("study_end", status="FAILED" if all_failed else "FINISHED")
-        except BaseException as error:
-            for trial in trials:
-                if trial.id in self._open:
-                    self.end(trial, "KILLED", "interrupted", "the run was stopped")
-            stopped = isinstance(error, KeyboardInterrupt)
-            self.journal.append("study_end", status="KILLED" if stopped else "FAILED")
-            raise
+    def stop(self, trials: Sequence[Trial]) -> None:
+        """The attempt is broken off: so are those of `trials` that it left open."""
+        for trial in trials:
+            if trial.id in self._open:
+                self.end(trial, "KILLED", "interrupted", "the run was stopped")
+
+    def end_study(self, status: str) -> None:
+        """The attempt is over: FINISHED, FAILED or KILLED."""
+        self.journal.append("study_end", status=status)
 
 
 def _known_state(trial: Trial) -> State:

@@ -17,7 +17,7 @@ from pneumoray.distributed.resources import Resources
 from pneumoray.grid import check_size, configurations
 from pneumoray.models import freeze, zoo
 from pneumoray.models.architecture import Architecture
-from pneumoray.stages import prepare
+from pneumoray.stages import checks, prepare
 from pneumoray.stages.lonely import tell_lonely
 from pneumoray.stages.prepare import OnEvent
 from pneumoray.study import Race, Study
@@ -88,16 +88,16 @@ def dry_run(
     Raises what `train_all` raises before it starts; downloads no weights.
     """
     check_size(study, yes)
-    study = prepare.leave_out_missing(study, on_event)
+    study = checks.leave_out_missing(study, on_event)
     configs = configurations(study)
     place = open_workspace(workspace, to_write=False)
     manifest, _ = prepare.list_images(study, data, images, place)
-    prepare.check_patients(manifest, no_patients)
-    prepare.check_outputs(configs, manifest.classes)
+    checks.check_patients(manifest, no_patients)
+    checks.check_outputs(configs, manifest.classes)
     capacity = capacity_of(address)
     workers = max(config.workers for config in configs)
     resources = capacity.resolve(resources or Resources(), workers)
-    prepare.check_weights(configs, fetch=False)
+    checks.check_weights(configs, fetch=False)
     prepare.tell_positive(manifest, study.positive, on_event)
     slots = min(capacity.slots(resources), len(configs) * workers)
     device = "cuda" if resources.device == "cuda" and torch.cuda.is_available() else "cpu"

@@ -3,8 +3,8 @@
 import itertools
 import shutil
 from collections import defaultdict
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -107,9 +107,17 @@ class Run:
             errors = self.folder.trial("TRIAL") / runtime.ERROR_FILE
             self.on_event({"type": "note", "text": f"tracebacks of what failed: {errors}"})
 
-    def closing(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def closing(self) -> Iterator[None]:
         """Write down how the attempt ended, and for each trial that it left open."""
-        return self.logbook.closing(self.trials, self.failed)
+        try:
+            yield
+            all_failed = all(trial.id in self.failed for trial in self.trials)
+            self.logbook.end_study("FAILED" if all_failed else "FINISHED")
+        except BaseException as error:
+            self.logbook.stop(self.trials)
+            self.logbook.end_study("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
+            raise
 
     def _rounds(self) -> list[tuple[str, int | None]]:
         """(stage, epoch up to which it trains); None is the whole budget."""

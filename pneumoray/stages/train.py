@@ -12,7 +12,7 @@ from pneumoray.distributed.capacity import this_machine
 from pneumoray.distributed.resources import Resources, is_remote, keep_token_private
 from pneumoray.errors import StudyError
 from pneumoray.grid import check_size, configurations
-from pneumoray.stages import champion, prepare, provenance, recording, summary
+from pneumoray.stages import champion, checks, prepare, provenance, recording, summary
 from pneumoray.stages.default_study import default_study
 from pneumoray.stages.lonely import tell_lonely
 from pneumoray.stages.prepare import OnEvent
@@ -52,23 +52,23 @@ def train_all(
         study = default_study(resources.device, address, on_event)
     study = read_study(study) if isinstance(study, str) else study
     check_size(study, yes)
-    study = prepare.leave_out_missing(study, on_event)
+    study = checks.leave_out_missing(study, on_event)
     configs = configurations(study)
     settings = tracking.find_settings(_path(mlflow), place.root, study.name == "demo")
     families = {config.family for config in configs}
     champion.check_names(place, study.name, families, settings)
     recording.check(settings, study.name, families, on_event)
     listed = prepare.list_images(study, _path(data), _path(images), place)
-    prepare.check_patients(listed[0], no_patients)
-    prepare.check_outputs(configs, listed[0].classes)
+    checks.check_patients(listed[0], no_patients)
+    checks.check_outputs(configs, listed[0].classes)
     folder, remote = place.study(study.name), is_remote(address)
     if not fresh:
-        prepare.check_unchanged(folder, listed[0].classes, [c.trial_id for c in configs])
+        checks.check_unchanged(folder, listed[0].classes, [c.trial_id for c in configs])
     new = [c for c in configs if fresh or checkpoint.starts_anew(folder.trial(c.trial_id))]
     workers = max((config.workers for config in new), default=0)
     if new and not remote:  # a cluster is asked when it is reached
         resources = this_machine().resolve(resources, workers)
-    prepare.check_weights(new)
+    checks.check_weights(new)
     with contextlib.ExitStack() as stack:
         stack.enter_context(folder.locked())
         map_shards = map_threads
@@ -81,7 +81,7 @@ def train_all(
         )
         first = prepared.first
         tell_lonely(new, len(first.rows("train")), len(first.manifest.classes), on_event)
-        leaking = prepare.check_leaks(first.manifest, allow_leaks)
+        leaking = checks.check_leaks(first.manifest, allow_leaks)
         for finding in prepared.findings:
             on_event({"type": "finding", **asdict(finding)})
         folder.claim(study, prepared.hashes, fresh, {"leaks_allowed": leaking})

@@ -14,8 +14,9 @@ from pneumoray.evaluation import report as reports
 from pneumoray.journal import Journal, latest
 from pneumoray.predictions import Predictions
 from pneumoray.stages import champion, recording, summary
+from pneumoray.stages.checks import check_code
 from pneumoray.stages.opening import note_opening, times_opened
-from pneumoray.stages.prepare import OnEvent, check_code
+from pneumoray.stages.prepare import OnEvent
 from pneumoray.study_folder import StudyFolder, TrialRow
 from pneumoray.training.trial import Trial
 from pneumoray.voting import Candidate, soft_vote, voters

@@ -16,7 +16,7 @@ def pack(study, data, images, positive, overrides, small, workspace, yes):
 
     from pneumoray import study_file
     from pneumoray.grid import check_size, configurations
-    from pneumoray.stages import prepare
+    from pneumoray.stages import checks, prepare
     from pneumoray.stages.default_study import default_study
     from pneumoray.terminal import console
     from pneumoray.terminal.progress import Progress
@@ -29,7 +29,7 @@ def pack(study, data, images, positive, overrides, small, workspace, yes):
         check_size(chosen, yes)
         listed = prepare.list_images(chosen, data, images, place)
         configs = configurations(chosen)
-        prepare.check_outputs(configs, listed[0].classes)
+        checks.check_outputs(configs, listed[0].classes)
         made = prepare.pack_images(chosen, configs, listed, place, on_event=progress)
         for finding in made.findings:
             progress({"type": "finding", **asdict(finding)})

@@ -1,0 +1,113 @@
+"""What a study refuses or leaves out before anything starts."""
+
+import pytest
+
+from pneumoray import checkpoint
+from pneumoray.config import Config
+from pneumoray.data.folder import scan
+from pneumoray.errors import DataError, StudyError
+from pneumoray.journal import Journal
+from pneumoray.models import hub, own_code
+from pneumoray.stages import checks
+from pneumoray.study_file import parse
+from pneumoray.study_folder import StudyFolder
+
+
+@pytest.fixture
+def leaking(tmp_path, draw_xrays):
+    """A Manifest with five patients of each class in test, and again in train."""
+    for split in ("train", "test"):
+        draw_xrays(tmp_path / split, num_patients=5)
+    return scan(tmp_path)[0]
+
+
+def test_patients_on_both_sides_of_the_test_are_refused_by_name_unless_allowed(leaking):
+    with pytest.raises(DataError) as error:
+        checks.check_leaks(leaking, allow_leaks=False)
+    message = str(error.value)
+    assert message.startswith("10 patients or copies are in test and in train: IM-0000, IM-0001")
+    assert "and 7 more" in message
+    assert "--allow-leaks" in message
+    assert checks.check_leaks(leaking, allow_leaks=True) is True
+
+
+def test_data_without_leaks_needs_no_leave(pack):
+    assert checks.check_leaks(pack.manifest, allow_leaks=False) is False
+    assert checks.check_leaks(pack.manifest, allow_leaks=True) is False
+
+
+def test_images_of_no_known_patient_are_refused_unless_allowed(xrays):
+    manifest, _ = scan(xrays, patient_rule="^nobody$")
+    with pytest.raises(DataError, match=r"patient_rule.*--no-patients"):
+        checks.check_patients(manifest, no_patients=False)
+    checks.check_patients(manifest, no_patients=True)
+
+
+def test_an_optional_backbone_without_its_weights_is_left_out_and_named(tmp_path):
+    entry = {"backbone": "vgg11", "weights": str(tmp_path), "optional": True}
+    study = parse({"name": "x", "race": "full", "backbones": ["resnet18", entry]})
+    said = []
+    less = checks.leave_out_missing(study, said.append)
+    assert less.backbones == ["resnet18"]
+    assert "vgg11" in said[0]["text"]
+    alone = parse({"name": "x", "race": "full", "backbones": [entry]})
+    with pytest.raises(StudyError, match="nothing is left of study x"):
+        checks.leave_out_missing(alone, said.append)
+
+
+def test_an_optional_backbone_that_the_hub_does_not_give_is_left_out(monkeypatch):
+    monkeypatch.setattr(hub, "cached", lambda backbone: None)
+    monkeypatch.setattr(hub, "no_answer", lambda url: "no" if "vgg11" in url else "")
+    entries = [{"backbone": name, "optional": True} for name in ("resnet18", "vgg11")]
+    study = parse({"name": "x", "race": "full", "weights": "hub", "backbones": entries})
+    assert checks.leave_out_missing(study, [].append).backbones == [entries[0]]
+
+
+def test_an_optional_backbone_that_starts_from_random_weights_stays():
+    entry = {"backbone": "resnet18", "optional": True}
+    study = parse({"name": "x", "race": "full", "backbones": [entry]})
+    assert checks.leave_out_missing(study, [].append).backbones == [entry]
+
+
+def test_one_logit_is_for_two_classes():
+    one_logit = Config(backbone="resnet18", output="sigmoid")
+    checks.check_outputs([one_logit], ["a", "b"])
+    with pytest.raises(StudyError, match="3 classes: use output: softmax"):
+        checks.check_outputs([one_logit], ["a", "b", "c"])
+
+
+def test_a_study_does_not_go_on_with_the_other_positive_class(tmp_path):
+    folder = StudyFolder(tmp_path / "x")
+    checks.check_order(folder, ("NORMAL", "COVID"))  # nothing was trained yet
+    Journal(folder.journal).append("study", study="x", pack={"classes": ["COVID", "NORMAL"]})
+    checks.check_order(folder, ("COVID", "NORMAL"))
+    checks.check_order(folder, ("a", "b"))  # other data: the packs say so
+    with pytest.raises(StudyError) as caught:
+        checks.check_order(folder, ("NORMAL", "COVID"))
+    assert str(caught.value) == (
+        "study x was trained with the positive class NORMAL, and now it is COVID: go on with "
+        "--positive NORMAL, or start over with --fresh"
+    )
+
+
+def test_own_code_that_changed_since_a_trial_began_is_refused(tmp_path, monkeypatch, trial_row):
+    (tmp_path / "nets_changed.py").write_text("import blocks_changed\n")
+    (tmp_path / "blocks_changed.py").write_text("width = 1\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    folder = StudyFolder(tmp_path / "study")
+    code = own_code.find(["nets_changed:net"]).digest
+    trials = {"own-1": ("nets_changed:net", code), "own-2": ("nets_changed:net", None)}
+    trials |= {"new-3": ("nets_changed:net", code), "resnet18-4": ("resnet18", "")}
+    for trial, (backbone, known) in trials.items():
+        Journal(folder.journal).append("trial", trial=trial, backbone=backbone, code=known)
+    states = {trial: trial_row(() if trial == "new-3" else (0.9,)).state for trial in trials}
+    monkeypatch.setattr(checkpoint, "read_state", lambda folder: states[folder.name])
+    checks.check_code(folder, [*trials, "never-begun"])
+    (tmp_path / "blocks_changed.py").write_text("width = 2\n")
+    checks.check_code(folder, ["own-2", "new-3", "resnet18-4"])
+    said = (
+        "code of backbone nets_changed:net.*changed since trial own-1 began: put it back.*--fresh"
+    )
+    with pytest.raises(StudyError, match=said) as error:
+        checks.check_code(folder, trials)
+    assert "\n" not in str(error.value)
