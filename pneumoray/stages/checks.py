@@ -10,6 +10,7 @@ from pneumoray.data import split
 from pneumoray.data.folder import matched_patients
 from pneumoray.data.manifest import Manifest
 from pneumoray.errors import DataError, StudyError, WorkspaceError
+from pneumoray.grid import configurations
 from pneumoray.journal import latest
 from pneumoray.models import own_code, weights
 from pneumoray.stages.prepare import OnEvent
@@ -100,13 +101,21 @@ def check_leaks(manifest: Manifest, allow_leaks: bool) -> bool:
     return bool(shared)
 
 
-def leave_out_missing(study: Study, on_event: OnEvent) -> Study:
-    """The study without optional backbones whose pretrained weights can't be had here."""
+def leave_out_missing(study: Study, folder: StudyFolder | None, on_event: OnEvent) -> Study:
+    """The study without optional backbones whose pretrained weights can't be had here.
+
+    One that has ended an epoch in `folder` stays, as a checkpoint needs them no more. None: the study
+    begins anew.
+    """
     missing = [
         name
         for name, where in optional_backbones(study)
         if where != "none" and not weights.available(name, where)
     ]
+    if missing and folder is not None:
+        ours = [config for config in configurations(study) if config.backbone in missing]
+        begun = {c.backbone for c in ours if checkpoint.is_begun(folder.trial(c.trial_id))}
+        missing = [name for name in missing if name not in begun]
     if not missing:
         return study
     on_event({"type": "note", "text": f"left out, for want of their weights: {', '.join(missing)}"})

@@ -88,9 +88,9 @@ def dry_run(
     Raises what `train_all` raises before it starts; downloads no weights.
     """
     check_size(study, yes)
-    study = checks.leave_out_missing(study, on_event)
-    configs = configurations(study)
     place = open_workspace(workspace, to_write=False)
+    study = checks.leave_out_missing(study, place.study(study.name), on_event)
+    configs = configurations(study)
     manifest, _ = prepare.list_images(study, data, images, place)
     checks.check_patients(manifest, no_patients)
     checks.check_outputs(configs, manifest.classes)

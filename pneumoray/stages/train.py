@@ -52,7 +52,8 @@ def train_all(
         study = default_study(resources.device, address, on_event)
     study = read_study(study) if isinstance(study, str) else study
     check_size(study, yes)
-    study = checks.leave_out_missing(study, on_event)
+    folder, remote = place.study(study.name), is_remote(address)
+    study = checks.leave_out_missing(study, None if fresh else folder, on_event)
     configs = configurations(study)
     settings = tracking.find_settings(_path(mlflow), place.root, study.name == "demo")
     families = {config.family for config in configs}
@@ -61,7 +62,6 @@ def train_all(
     listed = prepare.list_images(study, _path(data), _path(images), place)
     checks.check_patients(listed[0], no_patients)
     checks.check_outputs(configs, listed[0].classes)
-    folder, remote = place.study(study.name), is_remote(address)
     if not fresh:
         checks.check_unchanged(folder, listed[0].classes, [c.trial_id for c in configs])
     new = [c for c in configs if fresh or checkpoint.starts_anew(folder.trial(c.trial_id))]

@@ -11,6 +11,7 @@ import yaml
 
 from pneumoray import words
 from pneumoray.errors import TrackingError, did_you_mean
+from pneumoray.redaction import shown
 from pneumoray.tracking import sqlite
 
 FILE = "mlflow.yaml"
@@ -87,11 +88,23 @@ class Settings(pydantic.BaseModel):
     def _known_placeholders(self) -> Self:
         for key, allowed in _PLACEHOLDERS.items():
             text = getattr(self, key)
-            parts = [part for part in string.Formatter().parse(text) if part[1] is not None]
+            seen = shown(text)  # without a password, which may hold braces as well
+            try:
+                parts = [part for part in string.Formatter().parse(text) if part[1] is not None]
+            except ValueError as error:
+                why = (
+                    str(error)
+                    if seen == text
+                    else "braces in a password: %7B and %7D stand for them"
+                )
+                raise ValueError(f"{key} {seen!r}: {why}") from None
             names = {f"{name}{':' * bool(form)}{form}" for _, name, form, _ in parts}
             if unknown := sorted(names - set(allowed)):
+                named = (
+                    f"names {{{unknown[0]}}}" if unknown[0] in seen else "has braces in a password"
+                )
                 choice = " and ".join(f"{{{name}}}" for name in allowed)
-                raise ValueError(f"{key} {text!r} names {{{unknown[0]}}}; only {choice} can be")
+                raise ValueError(f"{key} {seen!r} {named}; only {choice} can be")
             if key in ("experiment", "model") and "study" not in names:
                 raise ValueError(f"{key} {text!r} needs {{study}}, or studies would mix")
         return self
@@ -189,7 +202,9 @@ def _read(path: Path) -> Settings:
             f"{path} can't be read: {error.strerror}; name a file as {FILE}"
         ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise TrackingError(f"{path} is no valid YAML: {' '.join(str(error).split())}") from None
+        raise TrackingError(
+            f"{path} is no valid YAML: {shown(' '.join(str(error).split()))}"
+        ) from None
     if values is not None and not isinstance(values, dict):
         raise TrackingError(
             f"{path} must hold keys and values, as 'tracking_uri: http://HOST:5000'"
@@ -204,5 +219,5 @@ def _read(path: Path) -> Settings:
             near = did_you_mean(key, Settings.model_fields) or f"; known are {known}"
             raise TrackingError(f"{path}: unknown key {key!r}{near}") from None
         message = first["msg"].removeprefix("Value error, ")
-        found = f"{key} {first['input']!r}: " if key else ""
+        found = f"{key} {shown(repr(first['input']))}: " if key else ""
         raise TrackingError(f"{path}: {found}{message}") from None

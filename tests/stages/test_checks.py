@@ -6,6 +6,7 @@ from pneumoray import checkpoint
 from pneumoray.config import Config
 from pneumoray.data.folder import scan
 from pneumoray.errors import DataError, StudyError
+from pneumoray.grid import configurations
 from pneumoray.journal import Journal
 from pneumoray.models import hub, own_code
 from pneumoray.stages import checks
@@ -47,12 +48,12 @@ def test_an_optional_backbone_without_its_weights_is_left_out_and_named(tmp_path
     entry = {"backbone": "vgg11", "weights": str(tmp_path), "optional": True}
     study = parse({"name": "x", "race": "full", "backbones": ["resnet18", entry]})
     said = []
-    less = checks.leave_out_missing(study, said.append)
+    less = checks.leave_out_missing(study, None, said.append)
     assert less.backbones == ["resnet18"]
     assert "vgg11" in said[0]["text"]
     alone = parse({"name": "x", "race": "full", "backbones": [entry]})
     with pytest.raises(StudyError, match="nothing is left of study x"):
-        checks.leave_out_missing(alone, said.append)
+        checks.leave_out_missing(alone, None, said.append)
 
 
 def test_an_optional_backbone_that_the_hub_does_not_give_is_left_out(monkeypatch):
@@ -60,13 +61,26 @@ def test_an_optional_backbone_that_the_hub_does_not_give_is_left_out(monkeypatch
     monkeypatch.setattr(hub, "no_answer", lambda url: "no" if "vgg11" in url else "")
     entries = [{"backbone": name, "optional": True} for name in ("resnet18", "vgg11")]
     study = parse({"name": "x", "race": "full", "weights": "hub", "backbones": entries})
-    assert checks.leave_out_missing(study, [].append).backbones == [entries[0]]
+    assert checks.leave_out_missing(study, None, [].append).backbones == [entries[0]]
+
+
+def test_an_optional_backbone_that_was_trained_needs_no_weights_any_more(tmp_path):
+    entries = [
+        {"backbone": name, "weights": str(tmp_path), "optional": True}
+        for name in ("vgg11", "vgg13", "resnet18")
+    ]
+    study = parse({"name": "x", "race": "full", "backbones": entries})
+    folder = StudyFolder(tmp_path / "x")
+    trial = next(c.trial_id for c in configurations(study) if c.backbone == "vgg13")
+    (folder.trial(trial) / "epoch-0001").mkdir(parents=True)
+    (folder.trial(trial) / "epoch-0001" / "state.json").write_text("{}")
+    assert checks.leave_out_missing(study, folder, [].append).backbones == [entries[1]]
 
 
 def test_an_optional_backbone_that_starts_from_random_weights_stays():
     entry = {"backbone": "resnet18", "optional": True}
     study = parse({"name": "x", "race": "full", "backbones": [entry]})
-    assert checks.leave_out_missing(study, [].append).backbones == [entry]
+    assert checks.leave_out_missing(study, None, [].append).backbones == [entry]
 
 
 def test_one_logit_is_for_two_classes():
@@ -88,6 +102,18 @@ def test_a_study_does_not_go_on_with_the_other_positive_class(tmp_path):
         "study x was trained with the positive class NORMAL, and now it is COVID: go on with "
         "--positive NORMAL, or start over with --fresh"
     )
+
+
+def test_a_trial_in_own_code_whose_state_is_torn_is_left_to_fail_alone(tmp_path, monkeypatch):
+    (tmp_path / "nets_torn.py").write_text("width = 1\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    folder = StudyFolder(tmp_path / "study")
+    code = own_code.find(["nets_torn:net"]).digest
+    Journal(folder.journal).append("trial", trial="own-1", backbone="nets_torn:net", code=code)
+    (folder.trial("own-1") / "epoch-0001").mkdir(parents=True)
+    (folder.trial("own-1") / "epoch-0001" / "state.json").write_text("{")
+    (tmp_path / "nets_torn.py").write_text("width = 2\n")
+    checks.check_code(folder, ["own-1"])
 
 
 def test_own_code_that_changed_since_a_trial_began_is_refused(tmp_path, monkeypatch, trial_row):

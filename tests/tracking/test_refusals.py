@@ -195,6 +195,19 @@ def test_what_is_refused_leaves_no_run_open_and_is_sent_later(
     assert is_whole(client)
 
 
+def test_an_open_end_that_is_refused_waits_and_is_sent_by_the_next(
+    study, settings, client, monkeypatch
+):
+    """What a killed driver left open has no line of its own in the journal."""
+    Journal(study).append("trial", trial="b", folder="", config={}, stage="final")
+    with refusing(monkeypatch, "set_terminated", -1, name="KILLED"):
+        waiting, thread = close(study, settings)
+    assert waiting > 0
+    assert any("left_open of b" in reason for reason in thread.refused)
+    assert close(study, settings)[0] == 0
+    assert runs(client)["b"].info.status == "KILLED"
+
+
 def test_what_was_refused_for_a_moment_is_sent_at_the_end(study, settings, client, monkeypatch):
     with refusing(monkeypatch, "log_text", 1, "INTERNAL_ERROR", "per_class.json"):
         waiting, thread = close(study, settings)

@@ -43,6 +43,7 @@ def read(tmp_path, monkeypatch):
         (f"experiment: '{{study}}{'x' * 151}'", "it has 251 characters, 250 are allowed"),
         ("experiment: '{study:>500}'", "names {study:>500}; only {study} can be"),
         ("experiment: '{study'", "expected '}' before end of string"),
+        ("experiment: '{study}}'", "experiment '{study}}': Single '}' encountered"),
         (
             "tags: !!python/object/apply:os.getcwd []",
             "could not determine a constructor for the tag",
@@ -54,6 +55,23 @@ def test_what_mlflow_refuses_is_refused_at_the_start_in_one_line(read, text, mes
         read(text)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "tracking_uri: 'postgresql://u:s3cret/{x}pw@h/db'",
+        "tracking_uri: 'postgresql://u:{s3cret}pw@h/db'",
+        "tracking_uri: 'postgresql://u:s3cret}pw@h/db'",
+        "tracking_uri: ['http://u:s3 cretpw@h']",
+        "tracking_uri: postgresql://u:s3cret pw@h/db: x",
+    ],
+)
+def test_no_message_about_the_file_holds_a_password(read, text):
+    with pytest.raises(TrackingError) as caught:
+        read(text)
+    for part in ("s3", "cret", "pw"):
+        assert part not in str(caught.value).replace(str(caught.value).partition(":")[0], "")
 
 
 def test_words_of_any_script_are_taken_as_they_are(read):
