@@ -62,9 +62,10 @@ def read_state(trial_folder: Path) -> State:
     return _whole(trial_folder)[1]
 
 
-def damaged(trial_folder: Path) -> str:
-    """What is damaged in checkpoints newer than that of `read_state`, which raises the same; or ''."""
-    return "; ".join(_whole(trial_folder)[2])
+def examine(trial_folder: Path) -> tuple[State, str]:
+    """What `read_state` gives or raises, and what is damaged in newer checkpoints, or ''."""
+    _, state, damages = _whole(trial_folder)
+    return state, "; ".join(damages)
 
 
 def mend(trial_folder: Path) -> str:
@@ -111,7 +112,7 @@ def save(
     known = _read(older)[1] if older else {}
     final = trial_folder / f"epoch-{state.epoch:04d}"
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.items()}
-    with artifact.whole_folder(final, root=trial_folder, holds="state.json") as draft:
+    with artifact.whole_folder(final, root=trial_folder, holds=_STATE) as draft:
         safetensors.torch.save_file(tensors, draft / "model.safetensors")
         torch.save(optimizer, draft / "optimizer.pt")
         seal = damage.seal(draft, ("model.safetensors", "optimizer.pt"))

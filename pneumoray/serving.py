@@ -35,9 +35,12 @@ class _Served:
         return self.bundle.predict([_input(one, i) for i, one in enumerate(_listed(model_input))])
 
 
-def _load_pyfunc(data_path: str) -> _Served:
-    """MLflow's way in. The model brings its code, that of own backbones as well, to be run."""
+def load(data_path: str) -> _Served:
+    """The model in a bundle's folder. It brings its code, that of own backbones as well, to be run."""
     return _Served(bundle.load(Path(data_path), own_code=True))
+
+
+_load_pyfunc = load  # what MLflow calls it
 
 
 def _listed(model_input: Any) -> Sequence[Any]:

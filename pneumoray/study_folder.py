@@ -172,7 +172,7 @@ class StudyFolder:
         """A trial's state, and what its end is where a checkpoint of it is damaged."""
         folder = self.trial(trial_id)
         try:
-            state, damages = checkpoint.read_state(folder), checkpoint.damaged(folder)
+            state, damages = checkpoint.examine(folder)
         except WorkspaceError as error:
             return State(), {"outcome": "failed", "reason": str(error)}
         if not damages:

@@ -140,13 +140,14 @@ def test_a_file_that_was_cut_off_is_told_and_the_checkpoint_before_is_taken(tmp_
     assert checkpoint.read_state(tmp_path) == before
     assert best_weight(tmp_path) == 2
     told = f"{name} is damaged ({size} of {num_bytes:,} bytes are there)"
-    assert checkpoint.damaged(tmp_path) == f"{told} in epoch-0003"
+    assert checkpoint.examine(tmp_path) == (before, f"{told} in epoch-0003")
     assert names(tmp_path) == ["epoch-0002", "epoch-0003"]  # looking changes nothing
     mended = checkpoint.mend(tmp_path)
     assert mended == f"{told}, set aside as damaged-epoch-0003; training goes on from epoch 3"
     assert names(tmp_path) == ["damaged-epoch-0003", "epoch-0002"]
     assert (tmp_path / "damaged-epoch-0003" / name).stat().st_size == size
-    assert checkpoint.mend(tmp_path) == checkpoint.damaged(tmp_path) == ""
+    assert checkpoint.mend(tmp_path) == ""
+    assert checkpoint.examine(tmp_path) == (before, "")
     assert save(tmp_path, 0.7, 0.8, 0.9) == whole  # trained again
     assert checkpoint.read_state(tmp_path) == whole
     assert "damaged-epoch-0003" in names(tmp_path)
@@ -167,7 +168,7 @@ def test_a_changed_byte_is_noticed_before_it_is_loaded(tmp_path, name):
 def test_a_missing_file_is_damage(tmp_path):
     save(tmp_path, 0.7)
     (tmp_path / "epoch-0001" / "optimizer.pt").unlink()
-    assert checkpoint.damaged(tmp_path) == "optimizer.pt is missing in epoch-0001"
+    assert checkpoint.examine(tmp_path) == (State(), "optimizer.pt is missing in epoch-0001")
     assert checkpoint.read_state(tmp_path) == State()
     assert checkpoint.is_begun(tmp_path)
     assert checkpoint.starts_anew(tmp_path)
@@ -228,7 +229,7 @@ def test_a_checkpoint_of_an_earlier_version_opens_and_its_damage_is_seen(tmp_pat
     assert checkpoint.load_tensors(checkpoint.newest(tmp_path))[0]["weight"][0, 0] == 2
     assert best_weight(tmp_path) == 2
     tear(tmp_path / "epoch-0002" / name)
-    assert name in checkpoint.damaged(tmp_path)
+    assert name in checkpoint.examine(tmp_path)[1]
     assert checkpoint.read_state(tmp_path) == before
     later = save(tmp_path, 0.7, 0.9, 0.8)
     assert checkpoint.read_state(tmp_path) == later
@@ -288,7 +289,7 @@ def test_a_state_that_can_not_be_understood_says_what_to_do(tmp_path, change, sa
     save(tmp_path, 0.7, 0.8)
     path = tmp_path / "epoch-0002" / "state.json"
     artifact.write_json(path, artifact.read_json(path) | change)
-    for look in (checkpoint.read_state, checkpoint.damaged, checkpoint.newest, checkpoint.mend):
+    for look in (checkpoint.read_state, checkpoint.examine, checkpoint.newest, checkpoint.mend):
         with pytest.raises(WorkspaceError, match=said) as caught:
             look(tmp_path)
         assert "move epoch-0002 out of the trial's folder" in str(caught.value)

@@ -49,7 +49,7 @@ def opened(folder):
 
 
 def test_served_model_takes_bytes_base64_and_pixels(folder, opened, pixels):
-    served = serving._load_pyfunc(str(folder))
+    served = serving.load(str(folder))
     expected = opened.predict(pixels)
     encoded = [_png(p) for p in pixels]
     text = [base64.b64encode(data).decode() for data in encoded]
@@ -86,7 +86,7 @@ def test_served_model_takes_bytes_base64_and_pixels(folder, opened, pixels):
 
 def test_a_table_holds_an_image_a_row_whatever_its_length(folder, opened, pixels):
     """Three images in a table stay three, where an array of that shape could be one."""
-    served = serving._load_pyfunc(str(folder))
+    served = serving.load(str(folder))
     expected = opened.predict(list(pixels[:3]))
     for given in (
         pd.DataFrame({"image": list(pixels[:3])}),
@@ -102,7 +102,7 @@ def test_a_table_holds_an_image_a_row_whatever_its_length(folder, opened, pixels
 
 
 def test_one_image_in_colour_is_one_row_in_every_form(folder, opened):
-    served = serving._load_pyfunc(str(folder))
+    served = serving.load(str(folder))
     film = np.random.default_rng(1).integers(0, 256, (32, 40, 3), dtype=np.uint8)
     expected = opened.predict([film])
     for array in (film, film.tolist()):
@@ -111,14 +111,14 @@ def test_one_image_in_colour_is_one_row_in_every_form(folder, opened):
 
 
 def test_one_grey_image_is_one_row_in_every_form(folder, opened, pixels):
-    served = serving._load_pyfunc(str(folder))
+    served = serving.load(str(folder))
     for array in (pixels[0], pixels[0].tolist()):
         for given in (array, {"image": array}, [{"image": array}], {"image": [array]}):
             pd.testing.assert_frame_equal(served.predict(given), opened.predict(pixels[:1]))
 
 
 def test_images_of_several_sizes_are_one_a_row(folder, opened, pixels):
-    served = serving._load_pyfunc(str(folder))
+    served = serving.load(str(folder))
     several = [pixels[0], pixels[1, :20, :30], pixels[2, :48, :8]]
     given = {"image": [one.tolist() for one in several]}
     pd.testing.assert_frame_equal(served.predict(given), opened.predict(several))
@@ -147,14 +147,14 @@ def test_images_of_several_sizes_are_one_a_row(folder, opened, pixels):
 )
 def test_served_model_refuses_what_is_no_image(folder, given, message):
     with pytest.raises(DataError, match=message):
-        serving._load_pyfunc(str(folder)).predict(given)
+        serving.load(str(folder)).predict(given)
 
 
 def test_a_path_to_a_real_image_is_not_opened(folder, tmp_path, pixels):
     path = tmp_path / "image"
     path.write_bytes(_png(pixels[0]))
     with pytest.raises(PneumorayError):
-        serving._load_pyfunc(str(folder)).predict([str(path)])
+        serving.load(str(folder)).predict([str(path)])
 
 
 def test_importing_brings_neither_ray_nor_mlflow():

@@ -1,5 +1,6 @@
 """A Bundle becomes a version of a registered model, with everything that it needs to run."""
 
+import functools
 import re
 import tempfile
 from dataclasses import dataclass
@@ -201,24 +202,33 @@ def _private_copy(folder: Path) -> Path:
     MLflow puts the folder on sys.path, so it must hold nothing that another model, or what is
     installed, has under the same name.
     """
-    files = {
+    name, files = _private_files()
+    code = folder / name
+    for path, text in files.items():
+        target = code / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, "utf-8")
+    return code
+
+
+@functools.cache
+def _private_files() -> tuple[str, dict[str, str]]:
+    """The private package's name and its files: the same for all models that a process registers."""
+    sources = {
         path.relative_to(_PACKAGE).as_posix(): path.read_bytes()
         for path in sorted(_PACKAGE.rglob("*"))
         if path.name.endswith(_CODE) and not path.name.startswith(".")
     }
-    code = folder / f"{_PACKAGE.name}_model_{private.name_of(files)}"
-    inner = f"{code.name}.{_PACKAGE.name}"
-    for name, source in files.items():
-        target = code / _PACKAGE.name / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        is_python = target.suffix == ".py"
-        text = source.decode()
-        target.write_text(
-            private.rewritten(text, {_PACKAGE.name: inner}) if is_python else text, "utf-8"
-        )
+    name = f"{_PACKAGE.name}_model_{private.name_of(sources)}"
+    inner = f"{name}.{_PACKAGE.name}"
+    files = {
+        f"{_PACKAGE.name}/{path}": private.rewritten(text, {_PACKAGE.name: inner})
+        if path.endswith(".py")
+        else text
+        for path, text in ((path, source.decode()) for path, source in sources.items())
+    }
     loader = f'from {inner}.serving import _load_pyfunc\n\n__all__ = ["_load_pyfunc"]\n'
-    (code / "__init__.py").write_text(loader)
-    return code
+    return name, files | {"__init__.py": loader}
 
 
 def check_bundle(folder: Path, origin: dict[str, Any]) -> None:

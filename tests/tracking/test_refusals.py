@@ -239,13 +239,17 @@ def test_one_metric_that_is_refused_does_not_keep_the_others(journal, settings, 
 def test_a_run_that_was_deleted_is_whole_when_it_is_made_again(
     study, settings, client, deleted, for_good
 ):
+    from click.testing import CliRunner
+    from mlflow import cli
+
     assert close(study, settings)[0] == 0
     before = content(client)
     ids = {name: run.info.run_id for name, run in runs(client).items()}
     for name in deleted:
         client.delete_run(ids[name])
         if for_good:
-            client._tracking_client.store._hard_delete_run(ids[name])
+            uris = [f"--{of}-uri={settings.tracking_uri}" for of in ("backend-store", "tracking")]
+            assert CliRunner().invoke(cli.gc, ["--run-ids", ids[name], *uris]).exit_code == 0
     Journal(study).append("comparison", page=str(study.parent / "report.html"))
     (study.parent / "report.html").write_text("<html>")
     assert close(study, settings)[0] == 0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pneumoray import tracking
+from pneumoray import tracking, words
 from pneumoray.errors import TrackingError
 
 
@@ -79,3 +79,37 @@ def test_words_of_any_script_are_taken_as_they_are(read):
     assert found.tags == {"병동": "3 병동 (서울)", "cost-centre": "4711"}
     assert found.experiment_name("폐렴") == "흉부/폐렴"
     assert found.model_name("폐렴", "우리 모델") == "pneumoray-폐렴-우리 모델"
+
+
+KEYS = (
+    "team",
+    "병동",
+    "cost-centre",
+    "a/b",
+    "a:b",
+    "a b",
+    ".a",
+    "ward #3",
+    "(x)",
+    "a//b",
+    "/a",
+    "a/",
+    "a/..",
+    "..",
+)
+KEYS += ("", ".", "a\\b", "हिन्दी", "x" * 250, "x" * 251, "a=b", "a'b")
+
+
+def test_a_tags_key_passes_where_mlflow_takes_it(client):
+    from mlflow.exceptions import MlflowException
+
+    run = client.create_run(client.create_experiment("x")).info.run_id
+    taken = {}
+    for key in KEYS:
+        try:
+            client.set_tag(run, key, "value")
+            taken[key] = True
+        except MlflowException:
+            taken[key] = False
+    assert {key: words.no_key(key) == "" for key in KEYS} == taken
+    assert 0 < sum(taken.values()) < len(KEYS)
