@@ -1,12 +1,12 @@
 """Workspace: the folder that holds Packs, studies and, by default, MLflow's database."""
 
 import os
-import shlex
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
-from pneumoray import artifact, ray_job, words
+from pneumoray import artifact, pasting, ray_job, words
 from pneumoray import root as roots
 from pneumoray.errors import StudyError, WorkspaceError, did_you_mean, some_of
 from pneumoray.study_folder import StudyFolder
@@ -43,12 +43,11 @@ class Workspace:
             f"or name another with --workspace or {ENVIRONMENT_VARIABLE}"
         )
 
-    def command(self, words: str) -> str:
+    def command(self, words: str, given: pasting.Given = MappingProxyType({})) -> str:
         """'pneumoray ui --workspace ws': a command that means this workspace, as one can paste it."""
-        if self.root == _default().absolute():
-            return f"pneumoray {words}"
-        place = min(os.path.relpath(self.root), str(self.root), key=len)
-        return f"pneumoray {words} --workspace {shlex.quote(place)}"
+        is_default = self.root == _default().absolute()
+        workspace = None if is_default else pasting.place(self.root)
+        return pasting.command(words, {**given, "workspace": workspace})
 
     def remember(self, name: str) -> None:
         """Note the study trained last; later commands mean it when they name none."""

@@ -16,7 +16,7 @@ PACKAGE = Path(pneumoray.__file__).parent
 # may import within itself, but for `stages`, whose modules are siblings of their own.
 LAYERS: list[set[str]] = [
     {"redaction"},
-    {"errors", "words"},
+    {"errors", "words", "pasting"},
     {"artifact", "ray_job", "faults"},
     {"root"},
     {"data", "models"},

@@ -24,7 +24,6 @@ class Synced:
     num_waiting: int = 0  # records
     missing: tuple[str, ...] = ()  # what, and why
     is_in_use: bool = False  # whoever trains it sends it
-    moved: str = ""  # what was brought up to date in a workspace that was moved
 
 
 def sync(
@@ -65,11 +64,9 @@ def _sync(folder: StudyFolder, settings: tracking.Settings, on_event: OnEvent) -
             votes = journal.latest(folder.journal, "ensemble", "ensemble")
             if not journal.latest(folder.journal, "study", "study"):
                 return Synced(name, where)
-            tracking.check(settings)
-            moved = tracking.bring_here(settings)
             families = {record["family"] for record in begun.values()}
             families |= {words.VOTE} if votes else set()
-            tracking.check_writing(settings, name, families)
+            recording.check(settings, name, families, on_event)
 
             def say(done: int, total: int) -> None:
                 on_event({"type": "send", "study": name, "done": done, "total": total})
@@ -85,5 +82,4 @@ def _sync(folder: StudyFolder, settings: tracking.Settings, on_event: OnEvent) -
         num_records=sent.num_lines,
         num_waiting=sent.num_waiting,
         missing=(*sent.refused, *sent.gone),
-        moved=moved,
     )

@@ -1,6 +1,5 @@
 """ensemble: champions by validation -> soft vote -> operating point -> the test split, opened once."""
 
-import shlex
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
@@ -58,9 +57,8 @@ def ensemble(
     recording.check(settings, folder.name, [words.VOTE], on_event)
 
     def scoring(family: str) -> str:
-        model = shlex.quote(f"models:/{settings.model_name(folder.name, family)}@champion")
-        where = "" if mlflow is None else f" --mlflow {shlex.quote(str(mlflow))}"
-        return place.command(f"evaluate DATA --model {model}{where}")
+        model = f"models:/{settings.model_name(folder.name, family)}@champion"
+        return place.command("evaluate DATA", {"model": model, "mlflow": mlflow})
 
     members = voters(champion.candidates(folder), top, scoring, families, any_family)
     request = _request(folder, members)

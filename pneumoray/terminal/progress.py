@@ -11,9 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from pneumoray.evaluation.tables import speed
+from pneumoray.pasting import Given, command
 from pneumoray.terminal.console import duration, err, score
 from pneumoray.terminal.encoding import without_control
-from pneumoray.terminal.hints import Given, command
 
 Item = TypeVar("Item")
 

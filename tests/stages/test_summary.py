@@ -32,7 +32,7 @@ def summarised(tmp_path, monkeypatch, trial_row):
             records.append("end", trial=config.trial_id, status="FINISHED", outcome=outcome)
         if vote:
             records.append("ensemble", ensemble="e", report=REPORT, openings=2)
-        monkeypatch.setattr(checkpoint, "read_state", lambda place: states[place.name])
+        monkeypatch.setattr(checkpoint, "examine", lambda place: (states[place.name], ""))
         summary.note(folder, records)
         *_, newest = journal.read(folder.journal)
         return folder, newest

@@ -8,8 +8,9 @@ from click.testing import CliRunner
 
 from pneumoray.comparing.board import Board
 from pneumoray.comparing.leaderboard import standings
+from pneumoray.pasting import command, place
 from pneumoray.stages import vote
-from pneumoray.terminal.hints import command, place, show_next
+from pneumoray.terminal.hints import show_next
 from pneumoray.terminal.main import main
 from pneumoray.terminal.screens import ensemble as ensemble_screen
 from pneumoray.terminal.screens.leaderboard import next_steps

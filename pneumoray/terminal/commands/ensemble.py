@@ -37,8 +37,9 @@ def ensemble(
 ):
     """Vote the best models, choose on validation, and open the test split once."""
     from pneumoray.distributed.resources import Resources
+    from pneumoray.pasting import command
     from pneumoray.stages.vote import ensemble as run
-    from pneumoray.terminal.hints import command, show_next
+    from pneumoray.terminal.hints import show_next
     from pneumoray.terminal.progress import Progress
     from pneumoray.terminal.screens.ensemble import show_ensemble
 

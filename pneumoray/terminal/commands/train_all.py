@@ -57,10 +57,11 @@ def train_all(
     """Train every backbone of a study over its grid, and track each run."""
     from pneumoray import study_file
     from pneumoray.distributed.resources import Resources
+    from pneumoray.pasting import command
     from pneumoray.stages import plan
     from pneumoray.stages.default_study import default_study
     from pneumoray.stages.train import train_all as run
-    from pneumoray.terminal.hints import command, show_next
+    from pneumoray.terminal.hints import show_next
     from pneumoray.terminal.progress import Progress
     from pneumoray.terminal.screens.leaderboard import next_steps, show_leaderboard
     from pneumoray.terminal.screens.plan import show_plan

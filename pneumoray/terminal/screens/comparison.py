@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from pneumoray.pasting import place
 from pneumoray.terminal.console import say, say_whole
-from pneumoray.terminal.hints import place
 from pneumoray.terminal.table import Table
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pneumoray.evaluation.titles import title
+from pneumoray.pasting import place
 from pneumoray.terminal.console import say, say_whole, score, times, with_interval
-from pneumoray.terminal.hints import place
 from pneumoray.terminal.screens.scores import print_classes
 from pneumoray.terminal.table import Table
 

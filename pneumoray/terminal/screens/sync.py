@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 def show_synced(synced: "Synced") -> bool:
     """Print what is whole or missing; whether nothing is missing."""
     head = f"{synced.study}: "
-    if synced.moved:
-        say(synced.moved, head=head)
     if synced.is_in_use:
         say("in use by another process, which sends it itself", head=head)
     elif synced.missing or synced.num_waiting:
