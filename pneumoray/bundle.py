@@ -11,7 +11,7 @@ are shipped inside an MLflow model, so it needs neither an installed pneumoray n
 import re
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -29,7 +29,6 @@ from pneumoray.errors import WeightsError, WorkspaceError
 from pneumoray.member import Member, device_of
 from pneumoray.models import own_code as owned
 from pneumoray.models import private
-from pneumoray.models.architecture import Architecture
 from pneumoray.predictions import PROB, apply_temperature
 
 __all__ = ["Bundle", "Images", "Member", "Views", "describe", "load", "save"]
@@ -206,7 +205,7 @@ def describe(folder: Path) -> Bundle:
     try:
         if (found := values.pop("format")) != FORMAT:
             raise ValueError(f"format {found}, this version reads {FORMAT}")
-        members = tuple(_member(member) for member in values.pop("members"))
+        members = tuple(Member.from_dict(member) for member in values.pop("members"))
         if not members or len(values["classes"]) < 2:
             raise ValueError(f"{len(members)} members and {len(values['classes'])} classes")
         for path in map(PurePosixPath, values.get("code", {})):
@@ -219,16 +218,6 @@ def describe(folder: Path) -> Bundle:
             f"bundle {folder} can't be understood ({type(error).__name__}: {error}); "
             "fetch or make it again, or update pneumoray"
         ) from None
-
-
-def _member(values: dict[str, Any]) -> Member:
-    if unknown := values.keys() - {field.name for field in fields(Member)}:
-        raise ValueError(f"unknown keys {sorted(unknown)}")
-    if Path(values["weights"]).name != values["weights"]:
-        raise ValueError(f"weights {values['weights']!r} lie outside")
-    architecture = Architecture.from_dict(values["architecture"])
-    statistics = {key: tuple(values[key]) for key in ("mean", "std")}
-    return Member(**values | statistics | {"architecture": architecture})
 
 
 def _verified(folder: Path, name: str, sha256: str) -> Path:

@@ -1,8 +1,9 @@
 """Member: one network of a Bundle, and how it sees images."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -45,6 +46,20 @@ class Member:
             tuple(mean),
             tuple(std),
         )
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Member":
+        """The member that `dataclasses.asdict` made `values` of.
+
+        Raises ValueError, KeyError or TypeError for any other, and for weights outside the bundle.
+        """
+        if unknown := values.keys() - {field.name for field in fields(cls)}:
+            raise ValueError(f"unknown keys {sorted(unknown)}")
+        if Path(values["weights"]).name != values["weights"]:
+            raise ValueError(f"weights {values['weights']!r} lie outside")
+        architecture = Architecture.from_dict(values["architecture"])
+        statistics = {key: tuple(values[key]) for key in ("mean", "std")}
+        return cls(**{**values, **statistics, "architecture": architecture})
 
     @property
     def backbone(self) -> str:
