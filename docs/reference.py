@@ -14,6 +14,7 @@ import click
 import pydantic
 
 import pneumoray
+from pneumoray.data.rules import Rules
 from pneumoray.settings import Settings
 from pneumoray.study import Race, Study
 from pneumoray.terminal.main import main
@@ -75,6 +76,7 @@ def study() -> Iterator[str]:
     yield "over the study.\n"
     yield "## The study\n"
     own = [name for name in Study.model_fields if name not in Settings.model_fields]
+    own.sort(key=Rules.model_fields.__contains__)  # the study's name first
     yield from _fields(Study, own)
     yield "## race\n"
     yield "At each rung the best of each backbone go on; the others stop.\n"

@@ -1,7 +1,6 @@
 """Study: one validated YAML. The data, the backbones, how they train, and the axes to compare."""
 
 import itertools
-import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
@@ -9,7 +8,7 @@ import pydantic
 from pydantic import AfterValidator, Field
 
 from pneumoray import words
-from pneumoray.data.folder import KERMANY_RULE
+from pneumoray.data.rules import Rules
 from pneumoray.errors import StudyError
 from pneumoray.settings import Frozen, Settings
 
@@ -43,7 +42,7 @@ class Race(Frozen):
         return self
 
 
-class Study(Settings):
+class Study(Settings, Rules):
     """The data, the backbones, how they train, and the axes to compare.
 
     A study is one comparison, of its `backbones` or `arms` over its `grid`, or several by name, one
@@ -65,16 +64,6 @@ class Study(Settings):
     )
     images: str | None = Field(
         None, description="Folder that the paths of a table are relative to. null: the table's own."
-    )
-    patient_rule: str = Field(
-        KERMANY_RULE,
-        description="Regular expression on file names; its first group, or the whole match, is the "
-        "patient. The default knows the names of the Kermany collection.",
-    )
-    positive: str | None = Field(
-        None,
-        description="Of two classes the positive one: sensitivity, precision and the threshold are "
-        "about it. null: the one whose name is not negative, as NORMAL or healthy is.",
     )
     max_images: int | None = Field(
         None, ge=1, description="About so many images, in whole patients. null: all."
@@ -120,14 +109,6 @@ class Study(Settings):
         "trained to the end.",
     )
 
-    @pydantic.field_validator("positive", mode="before")
-    @classmethod
-    def _as_written(cls, positive: Any) -> Any:
-        """A class named by a number, as 1, needs no quotes; YAML's yes and no do."""
-        if isinstance(positive, bool):
-            raise ValueError("YAML reads this word as true or false: put the class in quotes")
-        return str(positive) if isinstance(positive, int) else positive
-
     @pydantic.model_validator(mode="before")
     @classmethod
     def _with_race(cls, values: Any) -> Any:
@@ -144,10 +125,6 @@ class Study(Settings):
                 f"the last rung {self.race.rungs[-1]} of the race must come before epochs "
                 f"{self.epochs}: lower race.rungs, or use race=full"
             )
-        try:
-            re.compile(self.patient_rule)
-        except re.error as error:
-            raise ValueError(f"patient_rule {self.patient_rule!r} is no pattern: {error}") from None
         if self.comparisons and (self.grid or self.arms):
             raise ValueError("grid and arms belong into the comparisons, where a study has these")
         if pair := words.twins(self.comparisons):

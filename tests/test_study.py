@@ -243,7 +243,7 @@ BAD = {
         {"backbones": [{"backbone": "resnet18", "epochs": 1}]},
         "epochs 1 of resnet18",
     ),
-    "pattern": ({"patient_rule": "("}, "patient_rule"),
+    "pattern": ({"patient_rule": "("}, "patient_rule '(': is no regular expression (missing )"),
     "name": ({"name": "a/b"}, "name 'a/b': it has '/', and only letters, digits"),
     "family": (
         {"backbones": [_family("../trials")]},

@@ -19,39 +19,28 @@ from pneumoray.data.manifest import (
     Manifest,
     matched_patients,
 )
+from pneumoray.data.rules import Rules
 from pneumoray.data.table import SPLIT_NAMES, list_table, stat_columns
 from pneumoray.errors import DataError
 
-__all__ = ["KERMANY_RULE", "OWN_COLUMNS", "Finding", "Manifest", "matched_patients", "scan"]
-
-# The collection numbers bacterial and viral patients each on their own, so the kind belongs to the
-# key: person1_bacteria and person1_virus are two children.
-KERMANY_RULE = r"^(person\d+_(?:bacteria|virus)|(?:NORMAL2-)?IM-\d+)"
+__all__ = ["OWN_COLUMNS", "Finding", "Manifest", "matched_patients", "scan"]
 
 IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"))
 
 
 def scan(
-    data: Path,
-    images: Path | None = None,
-    patient_rule: str = KERMANY_RULE,
-    positive: str | None = None,
+    data: Path, images: Path | None = None, rules: Rules | None = None
 ) -> tuple[Manifest, list[Finding]]:
     """List the images of a folder (split/CLASS/ or CLASS/) or of a CSV table; nothing is decoded.
 
     A table has the columns path (relative to `images`, by default the table's folder) and label,
-    optionally patient and split; its other columns travel along. `patient_rule` is a regular
-    expression; its first group, or its whole match, in the file name is the patient. Of two classes
-    `positive`, or what `classes.ordered` says, is the second.
+    optionally patient and split; its other columns travel along. The patient is what
+    `rules.patient_rule` finds in the file name. Of two classes `rules.positive`, or what
+    `classes.ordered` says, is the second.
     Raises DataError for data that can't be trained on: nothing there, one class, several labels.
     """
-    try:
-        rule = re.compile(patient_rule)
-    except re.error as error:
-        raise DataError(
-            f"patient rule {patient_rule!r} is no regular expression ({error}); "
-            "write one whose first group is the patient, such as '^(p[0-9]+)_'"
-        ) from None
+    rules = rules or Rules()
+    rule = re.compile(rules.patient_rule)
     data = data.absolute()
     try:
         if data.is_dir():
@@ -70,9 +59,9 @@ def scan(
             "a folder or label each"
         )
     _check_classes(names)
-    classes = ordered(names, positive)
-    if len(classes) == 2 and positive is None and not has_negative(classes):
-        findings.append(Finding("positive-class", "note", described(classes, positive)))
+    classes = ordered(names, rules.positive)
+    if len(classes) == 2 and rules.positive is None and not has_negative(classes):
+        findings.append(Finding("positive-class", "note", described(classes, rules.positive)))
     table = table.sort_values("id", kind="stable", ignore_index=True)
     indices = {name: i for i, name in enumerate(classes)}
     if "patient" not in table:

@@ -11,8 +11,9 @@ import pandas as pd
 
 from pneumoray import artifact
 from pneumoray.data.classes import matched
-from pneumoray.data.folder import KERMANY_RULE, scan
+from pneumoray.data.folder import scan
 from pneumoray.data.image import read_file
+from pneumoray.data.rules import Rules
 from pneumoray.errors import DataError
 from pneumoray.evaluation import report
 from pneumoray.predictions import PROB, Predictions
@@ -27,7 +28,7 @@ def evaluate(
     model: Path | str | None = None,
     *,
     images: Path | str | None = None,
-    patient_rule: str = KERMANY_RULE,
+    rules: Rules | None = None,
     classes: Mapping[str, str] | None = None,
     workspace: Path | str | None = None,
     mlflow: Path | str | None = None,
@@ -49,7 +50,7 @@ def evaluate(
     opened = load_model(model, workspace=workspace, mlflow=mlflow, device=device, own_code=own_code)
     bundle = opened.bundle
     on_event({"type": "note", "text": f"model: {opened.name}"})
-    manifest, _ = scan(Path(data), Path(images) if images else None, patient_rule)
+    manifest, _ = scan(Path(data), Path(images) if images else None, rules)
     partners = matched(manifest.classes, bundle.classes, classes or {})
     if renamed := [f"{ours} is {theirs}" for ours, theirs in partners.items() if ours != theirs]:
         on_event({"type": "note", "text": f"classes: {', '.join(renamed)}"})

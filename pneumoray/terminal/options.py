@@ -4,10 +4,14 @@ import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from pneumoray import ray_job
+
+if TYPE_CHECKING:
+    from pneumoray.data.rules import Rules
 
 
 class _Named(click.Path):
@@ -37,6 +41,16 @@ def options(*options: Callable) -> Callable:
     return lambda command: functools.reduce(lambda f, option: option(f), reversed(options), command)
 
 
+def rules_of(**given: object) -> "Rules":
+    """The Rules with what was given. Raises StudyError for what can't be."""
+    from pneumoray.config import validated
+    from pneumoray.data.rules import Rules
+
+    return validated(
+        Rules, {key: value for key, value in given.items() if value is not None}, "options"
+    )
+
+
 def as_overrides(**fields: object) -> list[str]:
     """Study fields that have an option of their own, as --set takes them; None is not set."""
     return [
@@ -56,6 +70,10 @@ study_option = click.option("--study", help="A study of the workspace. [default:
 data_options = options(
     click.option("--data", type=FOLDER, help="Image folder, or a CSV table of images."),
     click.option("--images", type=FOLDER, help="What the paths in the table are relative to."),
+)
+patient_rule_option = click.option(
+    "--patient-rule",
+    help="Regular expression: the patient in a file name. [default: Kermany's]",
 )
 positive_option = click.option(
     "--positive",

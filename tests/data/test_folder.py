@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from pneumoray.data.folder import Manifest, matched_patients, scan
+from pneumoray.data.rules import Rules
 from pneumoray.errors import DataError, WorkspaceError
 
 
@@ -108,10 +109,14 @@ def test_the_shipped_rule_knows_patients_by_number_and_kind(tmp_path, draw, name
 def test_a_rule_of_the_study_takes_its_first_group_or_the_whole_match(tmp_path, draw):
     draw(tmp_path / "a" / "scan_p7_1.png")
     draw(tmp_path / "b" / "scan_p8_1.png")
-    assert scan(tmp_path, patient_rule=r"_(p\d+)_")[0].images["patient"].tolist() == ["p7", "p8"]
-    assert scan(tmp_path, patient_rule=r"p\d+")[0].images["patient"].tolist() == ["p7", "p8"]
-    with pytest.raises(DataError, match="no regular expression"):
-        scan(tmp_path, patient_rule="(")
+    assert scan(tmp_path, rules=Rules(patient_rule=r"_(p\d+)_"))[0].images["patient"].tolist() == [
+        "p7",
+        "p8",
+    ]
+    assert scan(tmp_path, rules=Rules(patient_rule=r"p\d+"))[0].images["patient"].tolist() == [
+        "p7",
+        "p8",
+    ]
 
 
 def test_links_are_followed_but_not_in_circles(tmp_path, draw):
@@ -178,7 +183,7 @@ def test_of_two_classes_the_positive_one_is_the_second(tmp_path, draw, positive,
         draw(tmp_path / "folder" / name / "x.png")
     table = make_table(tmp_path, draw, "path,label\n1.png,COVID\n2.png,NORMAL\n")
     for data, images in ((tmp_path / "folder", None), (table, tmp_path / "images")):
-        manifest, findings = scan(data, images, positive=positive)
+        manifest, findings = scan(data, images, rules=Rules(positive=positive))
         assert (manifest.classes, manifest.positive) == (classes, classes[1])
         assert manifest.images["label"].tolist() == labels
         assert findings == []  # by name or by choice, nothing was guessed

@@ -11,6 +11,7 @@ from pneumoray.data.folder import matched_patients, scan
 from pneumoray.data.image import load
 from pneumoray.data.photographs import PHOTOGRAPH_RULE, make_photographs
 from pneumoray.data.read import read_facts
+from pneumoray.data.rules import Rules
 from pneumoray.data.split import leaks, resplit
 from pneumoray.errors import DataError
 
@@ -26,7 +27,7 @@ def few(tmp_path):
 
 
 def test_it_is_a_flat_folder_of_many_classes_grouped_by_visit(folder):
-    manifest, findings = scan(folder, patient_rule=PHOTOGRAPH_RULE)
+    manifest, findings = scan(folder, rules=Rules(patient_rule=PHOTOGRAPH_RULE))
     assert findings == []
     assert len(manifest.classes) == 12
     assert {"hyanggyo", "seowon"} < set(manifest.classes)
@@ -39,7 +40,7 @@ def test_it_is_a_flat_folder_of_many_classes_grouped_by_visit(folder):
 
 
 def test_the_audit_finds_nothing_to_fix_and_it_can_be_split(folder):
-    manifest, findings = read_facts(scan(folder, patient_rule=PHOTOGRAPH_RULE)[0])
+    manifest, findings = read_facts(scan(folder, rules=Rules(patient_rule=PHOTOGRAPH_RULE))[0])
     assert {f.kind for f in audit(manifest, findings)} == {"mixed-sizes"}
     assert set(manifest.images["mode"]) == {"RGB"}
     assert set(manifest.images["format"]) == {"JPEG"}
@@ -47,7 +48,7 @@ def test_the_audit_finds_nothing_to_fix_and_it_can_be_split(folder):
 
 
 def test_photographs_are_of_several_sizes_and_both_orientations(folder):
-    manifest, _ = read_facts(scan(folder, patient_rule=PHOTOGRAPH_RULE)[0])
+    manifest, _ = read_facts(scan(folder, rules=Rules(patient_rule=PHOTOGRAPH_RULE))[0])
     sizes = Counter(zip(manifest.images["width"], manifest.images["height"], strict=True))
     assert set(sizes) == set(photographs.SIZES_PX)
     assert any(width < height for width, height in sizes)
@@ -56,7 +57,7 @@ def test_photographs_are_of_several_sizes_and_both_orientations(folder):
 
 
 def test_neither_brightness_nor_the_mean_colour_tells_the_classes(folder):
-    manifest, _ = scan(folder, patient_rule=PHOTOGRAPH_RULE)
+    manifest, _ = scan(folder, rules=Rules(patient_rule=PHOTOGRAPH_RULE))
     images = resplit(manifest).images
     means = np.array([load_path(p).mean((0, 1)) for p in images["path"]])
     train = (images["split"] == "train").to_numpy()

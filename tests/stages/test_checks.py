@@ -5,6 +5,7 @@ import pytest
 from pneumoray import checkpoint
 from pneumoray.config import Config
 from pneumoray.data.folder import scan
+from pneumoray.data.rules import Rules
 from pneumoray.errors import DataError, StudyError
 from pneumoray.grid import configurations
 from pneumoray.journal import Journal
@@ -38,7 +39,7 @@ def test_data_without_leaks_needs_no_leave(pack):
 
 
 def test_images_of_no_known_patient_are_refused_unless_allowed(xrays):
-    manifest, _ = scan(xrays, patient_rule="^nobody$")
+    manifest, _ = scan(xrays, rules=Rules(patient_rule="^nobody$"))
     with pytest.raises(DataError, match=r"patient_rule.*--no-patients"):
         checks.check_patients(manifest, no_patients=False)
     checks.check_patients(manifest, no_patients=True)

@@ -5,15 +5,19 @@ import sys
 
 import click
 
-from pneumoray.terminal.options import FOLDER, json_option, positive_option
+from pneumoray.terminal.options import (
+    FOLDER,
+    json_option,
+    patient_rule_option,
+    positive_option,
+    rules_of,
+)
 
 
 @click.command()
 @click.argument("data", type=FOLDER)
 @click.option("--images", type=FOLDER, help="What the paths in the table are relative to.")
-@click.option(
-    "--patient-rule", help="Regular expression: the patient in a file name. [default: Kermany's]"
-)
+@patient_rule_option
 @positive_option
 @json_option
 def audit(data, images, patient_rule, positive, as_json):
@@ -21,14 +25,13 @@ def audit(data, images, patient_rule, positive, as_json):
     from dataclasses import asdict
 
     from pneumoray.data.audit import understood
-    from pneumoray.data.folder import KERMANY_RULE
     from pneumoray.stages import prepare
     from pneumoray.terminal.progress import Progress
     from pneumoray.terminal.screens.findings import show_findings, show_understood
 
     with Progress() as progress:
-        rule = patient_rule or KERMANY_RULE
-        manifest, found = prepare.audit_images(data, images, rule, positive, progress)
+        rules = rules_of(patient_rule=patient_rule, positive=positive)
+        manifest, found = prepare.audit_images(data, images, rules, progress)
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in found]))
     else:

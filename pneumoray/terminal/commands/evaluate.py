@@ -4,7 +4,13 @@ import json
 
 import click
 
-from pneumoray.terminal.options import FOLDER, json_option, model_options
+from pneumoray.terminal.options import (
+    FOLDER,
+    json_option,
+    model_options,
+    patient_rule_option,
+    rules_of,
+)
 
 
 def _pairs(context: click.Context, parameter: click.Parameter, text: str | None) -> dict[str, str]:
@@ -18,7 +24,7 @@ def _pairs(context: click.Context, parameter: click.Parameter, text: str | None)
 @click.argument("data", type=FOLDER)
 @model_options
 @click.option("--images", type=FOLDER, help="What the paths in the table are relative to.")
-@click.option("--patient-rule", help="Regular expression: the patient in a file name.")
+@patient_rule_option
 @click.option(
     "--classes",
     callback=_pairs,
@@ -35,7 +41,6 @@ def evaluate(
     Without --model it is the last study's newest ensemble, else its best champion by validation.
     Names of classes may differ in case; --classes says of others which is which.
     """
-    from pneumoray.data.folder import KERMANY_RULE
     from pneumoray.stages.evaluate import evaluate as run
     from pneumoray.terminal.progress import Progress
     from pneumoray.terminal.screens.scores import show_scores
@@ -45,7 +50,7 @@ def evaluate(
             data,
             model,
             images=images,
-            patient_rule=patient_rule or KERMANY_RULE,
+            rules=rules_of(patient_rule=patient_rule),
             classes=classes,
             workspace=workspace,
             mlflow=mlflow,

@@ -1,0 +1,48 @@
+"""Rules: how images are understood where their folder or table does not say it itself."""
+
+import re
+from typing import Any
+
+import pydantic
+from pydantic import Field
+
+# The collection numbers bacterial and viral patients each on their own, so the kind belongs to the
+# key: person1_bacteria and person1_virus are two children.
+KERMANY_RULE = r"^(person\d+_(?:bacteria|virus)|(?:NORMAL2-)?IM-\d+)"
+
+
+class Rules(pydantic.BaseModel):
+    """What a user says of a data set, beside where it lies. A study says it in its YAML."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+
+    patient_rule: str = Field(
+        default=KERMANY_RULE,
+        description="Regular expression on file names; its first group, or the whole match, is the "
+        "patient. The default knows the names of the Kermany collection.",
+    )
+    positive: str | None = Field(
+        default=None,
+        description="Of two classes the positive one: sensitivity, precision and the threshold are "
+        "about it. null: the one whose name is not negative, as NORMAL or healthy is.",
+    )
+
+    @pydantic.field_validator("patient_rule")
+    @classmethod
+    def _pattern(cls, rule: str) -> str:
+        try:
+            re.compile(rule)
+        except re.error as error:
+            raise ValueError(
+                f"is no regular expression ({error}); write one whose first group is the patient, such "
+                "as '^(p[0-9]+)_'"
+            ) from None
+        return rule
+
+    @pydantic.field_validator("positive", mode="before")
+    @classmethod
+    def _as_written(cls, positive: Any) -> Any:
+        """A class named by a number, as 1, needs no quotes; YAML's yes and no do."""
+        if isinstance(positive, bool):
+            raise ValueError("YAML reads this word as true or false: put the class in quotes")
+        return str(positive) if isinstance(positive, int) else positive
