@@ -46,6 +46,14 @@ def _no_environment() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def _the_next_test_sees_none() -> Iterator[None]:
+    """A test puts back what it sets: MLflow's own functions set a tracking server for the process."""
+    yield
+    left = {name for name in os.environ if name.startswith(("PNEUMORAY_", "MLFLOW_TRACKING_"))}
+    assert (left | (set(_OF_A_CLUSTER) & set(os.environ))) <= set(_KEPT)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _no_mlflow_here() -> Iterator[None]:
     """MLflow makes a database or a folder where it stands when nobody names one; nothing of ours may."""
