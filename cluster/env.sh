@@ -17,6 +17,7 @@ for noted in $(ls -t "$nodes"/[0-9]*.env 2>/dev/null); do
   if runs "$(basename "$noted" .env)"; then
     # shellcheck disable=SC2016  # the PATH of the shell that evaluates it
     [ -n "$on_path" ] || printf 'export PATH=%q:$PATH\n' "$(dirname "$ray")"
+    echo "unset RAY_ADDRESS RAY_API_SERVER_ADDRESS RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER" # of another cluster
     cat "$noted"
     exit
   fi

@@ -9,7 +9,7 @@
 # and PNEUMORAY_WORKSPACE do the same. On several machines they are folders that all of them share.
 #
 # The token is RAY_AUTH_TOKEN, else the file RAY_AUTH_TOKEN_PATH, else ~/.ray/auth_token; the file
-# is made if there is none. RAY_TMPDIR says where Ray keeps its session [/tmp].
+# is made if there is none. RAY_TMPDIR says where Ray keeps its session, else TMPDIR on Linux [/tmp].
 set -euo pipefail
 # shellcheck source=common.sh
 . "$(dirname "$0")/common.sh"
@@ -39,10 +39,13 @@ if [ -z "${RAY_AUTH_TOKEN:-}" ]; then
 fi
 
 case "$address" in 127.* | localhost) stay_on_loopback ;; esac
+# Ray's own order, said aloud: the head's address is read below from a file that Ray writes there.
+case "$(uname)" in Linux) temporary=${TMPDIR:-/tmp} ;; *) temporary=/tmp ;; esac
+export RAY_TMPDIR=${RAY_TMPDIR:-$temporary}
 start_node --head --node-ip-address "$address" --dashboard-host "$address" "$@"
 
 RAY_API_SERVER_ADDRESS=$(sed -n "s/.*RAY_API_SERVER_ADDRESS='\([^']*\)'.*/\1/p" "$log_of_node" | head -1)
-RAY_ADDRESS=$(cat "${RAY_TMPDIR:-/tmp}/ray/ray_current_cluster")
+RAY_ADDRESS=$(cat "$RAY_TMPDIR/ray/ray_current_cluster")
 note_environment
 show() { printf '%-10s %s\n' "$@"; }
 show head "$RAY_ADDRESS"

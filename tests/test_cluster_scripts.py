@@ -1,6 +1,7 @@
 """What cluster/ refuses before it starts Ray; with a real Ray: test_ray_jobs.py."""
 
 import os
+import socket
 import subprocess
 from pathlib import Path
 
@@ -50,6 +51,26 @@ def test_stop_tells_how_a_terminal_forgets_the_cluster(run):
         "RAY_API_SERVER_ADDRESS RAY_ADDRESS RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER PNEUMORAY_DATA "
         "PNEUMORAY_WORKSPACE"
     )
+
+
+def test_a_terminal_forgets_the_cluster_before(run, tmp_path):
+    """A node that joined a head notes no address of the jobs' server: the one before is not meant."""
+    node = subprocess.Popen(["bash", "-c", "exec -a 'ray start --block' sleep 60"])
+    try:
+        noted = tmp_path / "keys" / "nodes" / socket.gethostname() / f"{node.pid}.env"
+        noted.parent.mkdir(parents=True)
+        noted.write_text("export RAY_ADDRESS=10.0.0.1:6379\n")
+        code, out, err = run("env.sh")
+    finally:
+        node.kill()
+        node.wait()
+    assert (code, err) == (0, "")
+    say = f'{out}echo "$RAY_ADDRESS,${{RAY_API_SERVER_ADDRESS:-none}}"'
+    before = {"RAY_ADDRESS": "127.0.0.1:1", "RAY_API_SERVER_ADDRESS": "http://127.0.0.1:8265"}
+    said = subprocess.run(
+        ["bash", "-c", say], env=os.environ | before, capture_output=True, text=True, check=True
+    )
+    assert said.stdout == "10.0.0.1:6379,none\n"
 
 
 @pytest.mark.parametrize(

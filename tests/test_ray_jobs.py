@@ -86,8 +86,7 @@ def head(ray_folder: Path, draw_xrays: Callable) -> Iterator[Head]:
         inherited.pop(name, None)
     environment = inherited | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "RAY_TMPDIR": str(ray_folder),
-        "TMPDIR": str(ray_folder),  # what a process that is ended by force leaves
+        "TMPDIR": str(ray_folder),  # Ray goes there where no RAY_TMPDIR is set
         "RAY_AUTH_TOKEN_PATH": str(ray_folder / "keys" / "token"),
         "RAY_USAGE_STATS_ENABLED": "0",
     }
