@@ -8,6 +8,7 @@ Opening one runs no code but that, and only when it is allowed to. This module a
 are shipped inside an MLflow model, so it needs neither an installed pneumoray nor Ray nor MLflow.
 """
 
+import html
 import re
 import shutil
 from collections.abc import Mapping, Sequence
@@ -41,7 +42,7 @@ Images = Sequence[inputs.Input] | np.ndarray | bytes
 Views = dict[images_.ImageSettings, np.ndarray]  # (H, W, channels) uint8 of one image
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Bundle:
     """Members that vote with equal weight, then the temperature, then the threshold on classes[1].
 
@@ -61,6 +62,33 @@ class Bundle:
     @property
     def device(self) -> torch.device:
         return device_of(self.models[0])
+
+    def summary(self) -> pd.DataFrame:
+        """A row a member: its name, its backbone, the side in pixels that it sees, fit and colour."""
+        views = [member.view for member in self.members]
+        return pd.DataFrame(
+            {
+                "member": [member.name for member in self.members],
+                "backbone": [member.backbone for member in self.members],
+                "px": [view.size for view in views],
+                "fit": [view.fit for view in views],
+                "color": [view.color for view in views],
+            }
+        )
+
+    @property
+    def title(self) -> str:
+        """What it tells apart, and by which rule."""
+        rule = "the largest probability decides"
+        if self.threshold is not None and len(self.classes) == 2:
+            rule = f"{self.classes[1]} where its probability is {self.threshold:.4f} or more"
+        return f"Bundle of {', '.join(self.classes)}: {rule}"
+
+    def __repr__(self) -> str:
+        return f"{self.title}\n{self.summary().to_string(index=False)}"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(self.title)}</p>{self.summary().to_html(index=False)}"
 
     def views(self, image: Image.Image) -> Views:
         """`image` as the members see it, resized once for those that see it alike."""

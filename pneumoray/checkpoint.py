@@ -15,8 +15,9 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -134,9 +135,29 @@ def save(
 
 
 def load_tensors(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """(model weights, optimizer and schedule state) of one checkpoint folder, on the CPU."""
-    model = safetensors.torch.load_file(folder / "model.safetensors")
-    return model, torch.load(folder / "optimizer.pt", map_location="cpu", weights_only=True)
+    """(model weights, optimizer and schedule state) of one checkpoint folder, on the CPU.
+
+    Raises WorkspaceError for a file that holds anything else: none of it is run.
+    """
+    readers: dict[str, Callable[[Path], dict[str, Any]]] = {
+        "model.safetensors": safetensors.torch.load_file,
+        "optimizer.pt": partial(torch.load, map_location="cpu", weights_only=True),
+    }
+    read = {}
+    for name, reader in readers.items():
+        try:
+            read[name] = reader(folder / name)
+        except (OSError, MemoryError):
+            raise
+        except (
+            Exception
+        ) as error:  # of many types; torch's text tells how to run what is in the file
+            raise WorkspaceError(
+                f"{folder / name} is damaged, or holds more than tensors, which could run code "
+                f"({type(error).__name__}): move {folder.name} out of the trial's folder to go on from "
+                "the checkpoint before"
+            ) from None
+    return read["model.safetensors"], read["optimizer.pt"]
 
 
 def best_weights(trial_folder: Path) -> Path:

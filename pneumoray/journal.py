@@ -84,6 +84,8 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
                 return
             try:
                 record = json.loads(line)
+                if not isinstance(record, dict):
+                    raise ValueError(f"{type(record).__name__} is no record")
             except ValueError:
                 raise WorkspaceError(
                     f"line {number} of {path} is damaged; delete that line, and run the command again"

@@ -25,6 +25,6 @@ def misplaced(path: Path | str) -> str:
         return ""
     return (
         f"{path} is a relative path, and a Ray job does not know the folder that it was submitted "
-        "from: give an absolute path that the head sees, or send the folder along with "
-        "'ray job submit --working-dir .'"
+        "from: give an absolute path that the head sees, or send a small folder along with "
+        "'ray job submit --working-dir FOLDER'"
     )

@@ -30,12 +30,14 @@ def check(root: Path) -> None:
                 f"{root / FILE} holds no id of a workspace: copy the file back from where the workspace "
                 "was saved; without it, remove the file, and the workspace gets a new id"
             )
-        check_format(found.get("format"), FORMAT, root)
+        check_format(found.get("format"), FORMAT, root / FILE)
 
 
 def check_format(found: object, newest: int, path: Path) -> None:
     """Raise WorkspaceError unless `path` is of a format up to `newest`."""
-    if not isinstance(found, int) or found > newest:
+    if not isinstance(found, int):
+        raise WorkspaceError(f"{path} does not say its format: put back a copy of it")
+    if found > newest:
         raise WorkspaceError(
             f"{path} has format {found}, and this version of pneumoray reads formats up to {newest}: "
             "update pneumoray"

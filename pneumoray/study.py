@@ -126,7 +126,7 @@ class Study(Settings, Rules):
                 f"{self.epochs}: lower race.rungs, or use race=full"
             )
         if self.comparisons and (self.grid or self.arms):
-            raise ValueError("grid and arms belong into the comparisons, where a study has these")
+            raise ValueError("grid and arms belong in the comparisons, where a study has these")
         if pair := words.twins(self.comparisons):
             raise ValueError(
                 f"comparisons {' and '.join(pair)} would be one file: rename one of them"

@@ -90,17 +90,21 @@ def voters(
     if num_trials > len(found):
         fewer = f" --top {num_trials}" if num_trials < top else ""
         ways.append(f"let trials of one family vote with --any-family{fewer}")
-    elif not any_family and top > len(found) > 1:
+    elif not (any_family or families) and top > len(found) > 1:
         ways.append("train more (--any-family finds no other trial)")
     if len(found) == 1 or top == 1:
         ways.append(f"score one model alone with '{scoring(found[0].family)}'")
-    raise StudyError(f"{_too_few(found, top, any_family)}: {', or '.join(ways)}")
+    raise StudyError(f"{_too_few(found, top, families, any_family)}: {', or '.join(ways)}")
 
 
-def _too_few(found: Sequence[Candidate], top: int, any_family: bool) -> str:
+def _too_few(
+    found: Sequence[Candidate], top: int, families: Sequence[str], any_family: bool
+) -> str:
     if top == 1:
         return "a vote of one member is no vote"
     what = "trials" if any_family else "families"
+    if families and not any_family:
+        return f"--top {top} asks for {top} families, and --families names {len(set(families))}"
     names = "" if any_family else f" ({some_of(candidate.family for candidate in found)})"
     count = f"only {len(found)} {'is' if len(found) == 1 else 'are'} trained to the end{names}"
     return f"--top {top} asks for {top} {what}, and {count}"

@@ -55,8 +55,16 @@ class Workspace:
 
     def forget(self, name: str) -> None:
         """Mean no longer this study where none is named."""
-        if (self.root / _LAST).exists() and artifact.read_json(self.root / _LAST)["study"] == name:
+        if self._last() == name:
             (self.root / _LAST).unlink()
+
+    def _last(self) -> str | None:
+        """The study trained last; None where that is noted nowhere, or in no way that can be read."""
+        try:
+            noted = artifact.read_json(self.root / _LAST)
+        except WorkspaceError:
+            return None
+        return noted.get("study") if isinstance(noted, dict) else None
 
     def find(self, name: str | None, option: str = "--study") -> StudyFolder:
         """The named study, else the only one, else the last trained.
@@ -64,8 +72,8 @@ class Workspace:
         Raises StudyError if none is, and names the `option` to choose one with.
         """
         known = self.trained_studies()
-        if name is None and len(known) > 1 and (self.root / _LAST).exists():
-            name = artifact.read_json(self.root / _LAST)["study"]
+        if name is None and len(known) > 1:
+            name = self._last()
         name = name or known[0] if len(known) == 1 else name
         if name is None:
             raise StudyError(

@@ -335,3 +335,12 @@ def test_a_bundle_without_its_code_takes_what_is_on_the_path(own, pixels):
     found = bundle.load(folder, own_code=True).predict_probs(pixels)
     del sys.modules["nets_of_bundle"]
     np.testing.assert_array_equal(found, expected)
+
+
+def test_it_prints_as_a_table_of_its_members(make_bundle, tmp_path):
+    shown = bundle.load(make_bundle(tmp_path / "vote", 2, threshold=0.25))
+    head, columns, *members = repr(shown).splitlines()
+    assert head == "Bundle of NORMAL, PNEUMONIA: PNEUMONIA where its probability is 0.2500 or more"
+    assert columns.split() == ["member", "backbone", "px", "fit", "color"]
+    assert len(members) == 2
+    assert shown._repr_html_().count("<tr") == 3

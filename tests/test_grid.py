@@ -191,7 +191,7 @@ BAD = {
     "comparison's field": ({"comparisons": {"c": {"lrr": 1}}}, "comparison 'c': 'lrr' is no field"),
     "comparisons beside a grid": (
         {"comparisons": {"c": {}}, "grid": {"lr": [1]}},
-        "belong into the comparisons",
+        "belong in the comparisons",
     ),
     "backbones and an axis": ({"grid": {"backbone": ["vgg11"]}}, "keep one of them"),
     "freeze on a layer string": (

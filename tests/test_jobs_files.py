@@ -1,10 +1,12 @@
 """The runtime environments in jobs/ name what the package needs, as pyproject.toml does."""
 
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
 import yaml
+from ray._private.runtime_env import packaging  # what 'ray job submit' packs with
 
 ROOT = Path(__file__).parents[1]
 
@@ -26,3 +28,18 @@ def test_both_jobs_share_one_environment():
         for name in ("train-all.yaml", "ensemble.yaml")
     )
     assert train == vote
+
+
+def test_only_code_travels(tmp_path):
+    """A clone holds images, weights and workspaces in folders of any name."""
+    sent = ("pneumoray/data/image.py", "pneumoray/studies/xray.yaml", "mine.yaml", "nets.py")
+    kept = ("chest_xray/train/a/1.png", "film.tif", "w/resnet18.safetensors", "docs/index.md")
+    for name in sent + kept:
+        (tmp_path / "clone" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "clone" / name).write_text("x")
+    excludes = yaml.safe_load((ROOT / "jobs" / "train-all.yaml").read_text())["excludes"]
+    package = tmp_path / "sent.zip"
+    packaging.create_package(
+        str(tmp_path / "clone"), package, include_gitignore=True, excludes=excludes
+    )
+    assert sorted(zipfile.ZipFile(package).namelist()) == sorted(sent)

@@ -134,3 +134,10 @@ def test_a_journal_that_a_newer_version_wrote_is_refused(tmp_path):
     opened.append("study", study="x", format=journal.FORMAT + 1)
     with pytest.raises(WorkspaceError, match=r"has format 2, .* up to 1: update pneumoray"):
         list(journal.read(opened.path))
+
+
+def test_a_line_that_is_json_and_no_record_is_damaged(tmp_path):
+    path = tmp_path / "journal.jsonl"
+    path.write_text("7\n")
+    with pytest.raises(WorkspaceError, match=r"line 1 of .*journal\.jsonl is damaged"):
+        list(journal.read(path))

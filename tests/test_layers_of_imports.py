@@ -16,7 +16,7 @@ PACKAGE = Path(pneumoray.__file__).parent
 # may import within itself, but for `stages`, whose modules are siblings of their own.
 LAYERS: list[set[str]] = [
     {"redaction"},
-    {"errors", "words", "pasting"},
+    {"errors", "words", "pasting", "telling"},
     {"artifact", "ray_job", "faults"},
     {"root"},
     {"data", "models"},
@@ -36,7 +36,7 @@ LAYERS: list[set[str]] = [
     {"stages.checks", "stages.logbook"},
     {
         "stages.default_study",
-        "stages.lonely",
+        "stages.one_image",
         "stages.provenance",
         "stages.champion",
         "stages.recording",

@@ -111,12 +111,17 @@ REFUSED = {
     ),
     "one family of two trials": (
         {"top": 3, "families": ["vgg"]},
-        rf"only 1 is trained to the end \(vgg\): let trials of one family vote with --any-family "
-        rf"--top 2, or {ALONE}$",
+        "^--top 3 asks for 3 families, and --families names 1: let trials of one family vote with "
+        f"--any-family --top 2, or {ALONE}$",
     ),
     "one family of one trial": (
         {"top": 2, "families": ["resnet"]},
-        r"only 1 is trained to the end \(resnet\): score one model alone",
+        "^--top 2 asks for 2 families, and --families names 1: score one model alone",
+    ),
+    "two families of four": (
+        {"top": 4, "families": ["resnet", "vgg"]},
+        "^--top 4 asks for 4 families, and --families names 2: vote with --top 2, or let trials of one "
+        "family vote with --any-family --top 3$",
     ),
     "one member": (
         {"top": 1},

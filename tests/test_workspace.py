@@ -107,3 +107,12 @@ def test_a_lock_or_draft_is_no_study(place):
     with place.study("y").locked():
         pass
     assert place.studies() == ["x"]
+
+
+@pytest.mark.parametrize("noted", ["{}", "[]", "7", "{"])
+def test_a_note_of_the_last_study_that_says_nothing_is_none(place, noted):
+    begin(place, "a", "b")
+    (place.root / "last-study.json").write_text(noted)
+    with pytest.raises(StudyError, match="holds several studies: choose with --study from a, b"):
+        place.find(None)
+    place.forget("a")

@@ -105,7 +105,7 @@ def roc_curves(
         aspect="equal",
     )
     which = positive or "each class against the rest, averaged"
-    entitle(figure, f"ROC of {which}", of)
+    entitle(figure, f"ROC of {which}", of)  # each model has a threshold of its own
     explain(axes, loc="lower right")
     return png(figure)
 
@@ -143,7 +143,7 @@ def reliability(
             )
     lower.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     lower.grid(alpha=0.3)
-    entitle(figure, f"Reliability: {what}", of)
+    entitle(figure, f"Reliability: {what}", of, decision(classes, threshold))
     explain(upper, loc="upper left")
     return png(figure)
 
@@ -152,9 +152,7 @@ def decision(classes: Sequence[str], threshold: float | None) -> str:
     """How a class is called from probabilities, in words; of two classes at 0.5 unless given."""
     if len(classes) > 2:
         return "called by the largest probability"
-    return (
-        f"called {classes[1]} from a probability of {0.5 if threshold is None else threshold:.3f}"
-    )
+    return f"called {classes[1]} at a probability of {0.5 if threshold is None else threshold:.3f} or more"
 
 
 def _roc(labels: np.ndarray, probs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 
 from pneumoray import artifact, bundle, checkpoint, tracking, words
-from pneumoray.errors import StudyError
+from pneumoray.errors import StudyError, WorkspaceError
 from pneumoray.evaluation import calibration
 from pneumoray.journal import Journal, latest
 from pneumoray.predictions import Predictions
 from pneumoray.stages.checks import check_code
+from pneumoray.stages.prepare import OnEvent
 from pneumoray.study import Study
-from pneumoray.study_folder import StudyFolder
+from pneumoray.study_folder import StudyFolder, TrialRow
 from pneumoray.training.trial import ended
 from pneumoray.voting import Candidate, champions
 from pneumoray.workspace import Workspace
@@ -46,13 +47,16 @@ def check_names(
                 )
 
 
-def register(study: Study, folder: StudyFolder, journal: Journal, promote: bool) -> None:
+def register(
+    study: Study, folder: StudyFolder, journal: Journal, promote: bool, on_event: OnEvent
+) -> None:
     """Bundle and register the best trial of each family that was trained to its full budget.
 
-    A family whose best trial was bundled before is left as it is.
+    A family whose best trial was bundled before is left as it is; one whose trial is damaged is left
+    out, and told.
     """
     noted = latest(folder.journal, "model", "name")
-    for candidate in champions_of(folder):
+    for candidate in champions_of(folder, on_event):
         state = checkpoint.read_state(folder.trial(candidate.trial))
         assert state.best is not None
         origin = {"trial": candidate.trial, "epoch": state.best.epoch, "study": study.name}
@@ -61,7 +65,11 @@ def register(study: Study, folder: StudyFolder, journal: Journal, promote: bool)
         if noted.get(name, {}).get("origin") == origin and not promote:
             continue
         check_code(folder, [candidate.trial])
-        save_single(folder, candidate, target, origin)
+        try:
+            save_single(folder, candidate, target, origin)
+        except WorkspaceError as error:
+            on_event({"type": "note", "text": f"not registered: {error}"})
+            continue
         journal.append(
             "model",
             name=name,
@@ -75,25 +83,29 @@ def register(study: Study, folder: StudyFolder, journal: Journal, promote: bool)
         )
 
 
-def champions_of(folder: StudyFolder) -> list[Candidate]:
+def champions_of(folder: StudyFolder, on_event: OnEvent) -> list[Candidate]:
     """The best fully trained trial of each family; empty where none is."""
-    found = candidates(folder)
+    found = candidates(folder, on_event)
     return champions(found, top=len(found)) if found else []
 
 
-def candidates(folder: StudyFolder) -> list[Candidate]:
-    """Every trial of the study that was trained to its full budget."""
+def candidates(folder: StudyFolder, on_event: OnEvent) -> list[Candidate]:
+    """Every trial of the study that was trained to its full budget.
+
+    One whose predictions are damaged is told, and is as one that failed.
+    """
     rows = folder.rows()
-    lacking = {row.config.config_id for row in rows if row.outcome in _LACKING}
+    vals = _val_predictions(folder, rows, on_event)
+    trained = [row for row in rows if row.trial in vals]
+    lacking = {
+        row.config.config_id
+        for row in rows
+        if row.outcome in _LACKING or (_is_trained(row) and row.trial not in vals)
+    }
     found = []
-    for row in rows:
+    for row in trained:
         best = row.state.best
-        if (
-            row.outcome in _LACKING
-            or not ended(row.config, row.state, row.config.epochs)
-            or not best
-        ):
-            continue
+        assert best is not None
         found.append(
             Candidate(
                 trial=row.trial,
@@ -101,11 +113,29 @@ def candidates(folder: StudyFolder) -> list[Candidate]:
                 family=row.family,
                 backbone=row.backbone,
                 rank=best.rank,
-                val=checkpoint.val_predictions(folder.trial(row.trial)),
+                val=vals[row.trial],
                 lacks_seeds=row.config.config_id in lacking,
             )
         )
     return found
+
+
+def _val_predictions(
+    folder: StudyFolder, rows: Iterable[TrialRow], on_event: OnEvent
+) -> dict[str, Predictions]:
+    """Of each trial that was trained to its full budget, but for damaged ones, which are told."""
+    found = {}
+    for row in filter(_is_trained, rows):
+        try:
+            found[row.trial] = checkpoint.val_predictions(folder.trial(row.trial))
+        except WorkspaceError as error:
+            on_event({"type": "note", "text": f"left out: {error}"})
+    return found
+
+
+def _is_trained(row: TrialRow) -> bool:
+    is_whole = row.outcome not in _LACKING and row.state.best is not None
+    return is_whole and ended(row.config, row.state, row.config.epochs)
 
 
 def save_single(

@@ -20,6 +20,15 @@ from pneumoray.study_folder import StudyFolder
 _NAMED = 3  # patients in the message about a leak
 
 
+def check_listed(
+    manifest: Manifest, configs: Iterable[Config], no_patients: bool, allow_leaks: bool
+) -> None:
+    """Refuse what shows before an image is read; copies in two splits show afterwards."""
+    check_patients(manifest, no_patients)
+    check_leaks(manifest, allow_leaks)
+    check_outputs(configs, manifest.classes)
+
+
 def check_patients(manifest: Manifest, no_patients: bool) -> None:
     """Refuse images of unknown patients: a split of them might put one patient on both sides.
 
@@ -118,7 +127,12 @@ def leave_out_missing(study: Study, folder: StudyFolder | None, on_event: OnEven
         missing = [name for name in missing if name not in begun]
     if not missing:
         return study
-    on_event({"type": "note", "text": f"left out, for want of their weights: {', '.join(missing)}"})
+    on_event(
+        {
+            "type": "note",
+            "text": f"left out, because their weights are not here: {', '.join(missing)}",
+        }
+    )
     return without_backbones(study, missing)
 
 

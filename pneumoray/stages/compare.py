@@ -25,6 +25,7 @@ from pneumoray.stages.prepare import OnEvent
 from pneumoray.stages.provenance import versions
 from pneumoray.study import Study
 from pneumoray.study_folder import StudyFolder, TrialRow
+from pneumoray.telling import tell
 from pneumoray.workspace import open_workspace
 
 
@@ -64,7 +65,7 @@ def compare(
     output: Path | str | None = None,
     workspace: Path | str | None = None,
     mlflow: Path | str | None = None,
-    on_event: OnEvent = lambda event: None,
+    on_event: OnEvent = tell,
 ) -> Made:
     """Compare the values of one axis, or the cells of two, by validation scores; test is not read.
 

@@ -21,6 +21,7 @@ from pneumoray.stages.models import load_model
 from pneumoray.stages.opening import note_if_test
 from pneumoray.stages.prepare import OnEvent
 from pneumoray.stream import stream
+from pneumoray.telling import tell
 
 
 def evaluate(
@@ -35,7 +36,7 @@ def evaluate(
     device: str = "auto",
     own_code: bool = False,
     save: Path | None = None,
-    on_event: OnEvent = lambda event: None,
+    on_event: OnEvent = tell,
 ) -> dict[str, Any]:
     """Scores of `model` (as `load_model` takes it) on a folder or table of labelled images.
 

@@ -1,5 +1,6 @@
 """models: what --model names, a study, a registered model or a folder, opened to predict."""
 
+import html
 import math
 import tempfile
 from collections.abc import Sequence
@@ -23,7 +24,7 @@ from pneumoray.workspace import Workspace, open_workspace
 REGISTERED = "models:/"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Model:
     """A trained model ready to predict: its Bundle, what people call it, and the study it is of.
 
@@ -33,6 +34,12 @@ class Model:
     name: str
     bundle: Bundle
     study: StudyFolder | None
+
+    def __repr__(self) -> str:
+        return f"{self.name}\n{self.bundle!r}"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(self.name)}</p>{self.bundle._repr_html_()}"
 
     def predict(self, images: Path | str | Source | Sequence[Path | str | Source]) -> pd.DataFrame:
         """A row an image: `file`, `predicted`, prob_CLASS for each class, what decided, `error`.

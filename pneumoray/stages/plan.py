@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from pneumoray import checkpoint
 from pneumoray.config import Config
 from pneumoray.data import split
 from pneumoray.data.image import ImageSettings
@@ -18,7 +19,7 @@ from pneumoray.grid import check_size, configurations
 from pneumoray.models import freeze, zoo
 from pneumoray.models.architecture import Architecture
 from pneumoray.stages import checks, prepare
-from pneumoray.stages.lonely import tell_lonely
+from pneumoray.stages.one_image import tell_one_image_batches
 from pneumoray.stages.prepare import OnEvent
 from pneumoray.study import Race, Study
 from pneumoray.training import optim
@@ -79,6 +80,8 @@ def dry_run(
     address: str | None = None,
     resources: Resources | None = None,
     no_patients: bool = False,
+    fresh: bool = False,
+    allow_leaks: bool = False,
     yes: bool = False,
     on_event: OnEvent = lambda event: None,
 ) -> Plan:
@@ -89,15 +92,18 @@ def dry_run(
     """
     check_size(study, yes)
     place = open_workspace(workspace, to_write=False)
-    study = checks.leave_out_missing(study, place.study(study.name), on_event)
+    folder = place.study(study.name)
+    study = checks.leave_out_missing(study, None if fresh else folder, on_event)
     configs = configurations(study)
     manifest, _ = prepare.list_images(study, data, images, place)
-    checks.check_patients(manifest, no_patients)
-    checks.check_outputs(configs, manifest.classes)
+    checks.check_listed(manifest, configs, no_patients, allow_leaks)
     capacity = capacity_of(address)
     workers = max(config.workers for config in configs)
     resources = capacity.resolve(resources or Resources(), workers)
-    checks.check_weights(configs, fetch=False)
+    if not fresh:
+        checks.check_unchanged(folder, manifest.classes, [c.trial_id for c in configs])
+    new = [c for c in configs if fresh or checkpoint.starts_anew(folder.trial(c.trial_id))]
+    checks.check_weights(new, fetch=False)
     prepare.tell_positive(manifest, study.positive, on_event)
     slots = min(capacity.slots(resources), len(configs) * workers)
     device = "cuda" if resources.device == "cuda" and torch.cuda.is_available() else "cpu"
@@ -107,7 +113,7 @@ def dry_run(
     planned = split.resplit(manifest, study.val_fraction, study.test_fraction, study.split_seed)
     num_train, num_val = len(planned.of_split("train")), len(planned.of_split("val"))
     num_classes = len(manifest.classes)
-    tell_lonely(configs, num_train, num_classes, on_event)
+    tell_one_image_batches(configs, num_train, num_classes, on_event)
     plans = []
     epochs_of = epochs_a_trial(study, configs)
     networks = list(dict.fromkeys(map(_network, configs)))

@@ -14,11 +14,12 @@ from pneumoray.errors import StudyError
 from pneumoray.grid import check_size, configurations
 from pneumoray.stages import champion, checks, prepare, provenance, recording, summary
 from pneumoray.stages.default_study import default_study
-from pneumoray.stages.lonely import tell_lonely
+from pneumoray.stages.one_image import tell_one_image_batches
 from pneumoray.stages.prepare import OnEvent
 from pneumoray.stages.run import Run
 from pneumoray.study import Study
 from pneumoray.study_file import read as read_study
+from pneumoray.telling import tell
 from pneumoray.workspace import open_workspace
 
 
@@ -37,7 +38,7 @@ def train_all(
     promote: bool = False,
     yes: bool = False,
     verbose: bool = False,
-    on_event: OnEvent = lambda event: None,
+    on_event: OnEvent = tell,
 ) -> Board:
     """Train a study and return its leaderboard, best validation AUROC first.
 
@@ -60,8 +61,7 @@ def train_all(
     champion.check_names(place, study.name, families, settings)
     recording.check(settings, study.name, families, on_event)
     listed = prepare.list_images(study, _path(data), _path(images), place)
-    checks.check_patients(listed[0], no_patients)
-    checks.check_outputs(configs, listed[0].classes)
+    checks.check_listed(listed[0], configs, no_patients, allow_leaks)
     if not fresh:
         checks.check_unchanged(folder, listed[0].classes, [c.trial_id for c in configs])
     new = [c for c in configs if fresh or checkpoint.starts_anew(folder.trial(c.trial_id))]
@@ -80,7 +80,7 @@ def train_all(
             study, configs, listed, place, map_shards=map_shards, on_event=on_event
         )
         first = prepared.first
-        tell_lonely(new, len(first.rows("train")), len(first.manifest.classes), on_event)
+        tell_one_image_batches(new, len(first.rows("train")), len(first.manifest.classes), on_event)
         leaking = checks.check_leaks(first.manifest, allow_leaks)
         for finding in prepared.findings:
             on_event({"type": "finding", **asdict(finding)})
@@ -93,7 +93,7 @@ def train_all(
                 if run.pending() and not remote:
                     _connect(stack, address, verbose)
                 run.train(resources)
-                champion.register(study, folder, run.logbook.journal, promote)
+                champion.register(study, folder, run.logbook.journal, promote, on_event)
                 summary.note(folder, run.logbook.journal)
     board = board_of(folder, recording.run_ids(folder, settings))
     rows = [row for standing in board.standings for row in standing.rows]

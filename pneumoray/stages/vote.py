@@ -17,6 +17,7 @@ from pneumoray.stages.checks import check_code
 from pneumoray.stages.opening import note_opening, times_opened
 from pneumoray.stages.prepare import OnEvent
 from pneumoray.study_folder import StudyFolder, TrialRow
+from pneumoray.telling import tell
 from pneumoray.training.trial import Trial
 from pneumoray.voting import Candidate, soft_vote, voters
 from pneumoray.workspace import open_workspace
@@ -31,7 +32,7 @@ OperatingPoint = tuple[float, float | None]  # temperature, threshold
 def ensemble(
     study: str | None = None,
     *,
-    top: int = 3,
+    top: int | None = None,
     families: Sequence[str] = (),
     any_family: bool = False,
     workspace: Path | str | None = None,
@@ -40,10 +41,11 @@ def ensemble(
     resources: Resources | None = None,
     promote: bool = False,
     verbose: bool = False,
-    on_event: OnEvent = lambda event: None,
+    on_event: OnEvent = tell,
 ) -> reports.Report:
     """Vote the `top` best families of a study and return the report on its test split.
 
+    By default these are three, or as many as `families` names, if it does.
     What is chosen is chosen on validation. The test split is opened once for a choice of members:
     an identical request returns the stored report; any other opens test again, and is counted.
     Raises PneumorayError, before test is opened, before `train_all`, where fewer than `top` are
@@ -60,7 +62,8 @@ def ensemble(
         model = f"models:/{settings.model_name(folder.name, family)}@champion"
         return place.command("evaluate DATA", {"model": model, "mlflow": mlflow})
 
-    members = voters(champion.candidates(folder), top, scoring, families, any_family)
+    top = top or len(set(families)) or 3
+    members = voters(champion.candidates(folder, on_event), top, scoring, families, any_family)
     request = _request(folder, members)
     name = f"ensemble-{artifact.digest(request)[:8]}"
     target = folder.path / "ensembles" / name
@@ -68,7 +71,9 @@ def ensemble(
         journal = Journal(folder.journal)
         if (target / RECORD).exists():
             now = times_opened(folder)
-            since = f"; its test images were opened {now} times by now" if now and now > 1 else ""
+            since = (
+                f"; its test images have been opened {now} times so far" if now and now > 1 else ""
+            )
             text = f"these members were tested before: this is the stored report{since}"
             on_event({"type": "note", "text": text})
             record = artifact.read_json(target / RECORD, _MEND)

@@ -30,7 +30,9 @@ def confirm_loss(folder: "StudyFolder", what: str, question: str, yes: bool) -> 
     if not yes and not has_terminal():
         raise WorkspaceError(f"{loss}, and there is no terminal to ask at: say --yes")
     console.note(loss)
-    console.note("what stays: packs, MLflow's runs, the count of test openings")
+    console.note(
+        "what stays: packs, MLflow's runs and registered models, the count of test openings"
+    )
     if holds.num_votes:
         console.note(f"and the reports of opened tests, in {kept_reports(folder.path)}")
     if not yes and not click.confirm(question, err=True):

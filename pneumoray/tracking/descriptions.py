@@ -29,7 +29,8 @@ def of_study(summary: Record) -> str:
             f"The vote of {', '.join(vote['members'])} has {_tested(vote)} on the {vote['num_images']} "
             f"test images, opened {times}."
         )
-    return f"{told} {opened}\n\nNext: `{summary['next']}`"
+    where = "with --workspace, where it is not ./pneumoray-workspace"
+    return f"{told} {opened}\n\nNext ({where}): `{summary['next']}`"
 
 
 def of_trial(end: Record) -> str | None:

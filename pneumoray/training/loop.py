@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass
 
 import torch
@@ -42,6 +42,7 @@ def fit(
     `batches(epoch)` gives (images, labels): (B, C, H, W) float32 and (B,) int64, on the model's device.
     Raises FloatingPointError when the mean loss or a weight stops being finite.
     """
+    masks = {name for name, buffer in model.named_buffers() if not buffer.isfinite().all()}
     for epoch in epochs:
         start = time.perf_counter()
         model.train()
@@ -63,7 +64,7 @@ def fit(
             raise FloatingPointError(
                 f"train loss is {mean_loss} at epoch {epoch}; lower the learning rate"
             )
-        if not _is_finite(model):  # the last step's are in no loss yet
+        if not _is_finite(model, masks):  # the last step's are in no loss yet
             raise FloatingPointError(
                 f"weights are not finite after epoch {epoch}; lower the learning rate"
             )
@@ -77,7 +78,11 @@ def fit(
         )
 
 
-def _is_finite(model: nn.Module) -> bool:
-    """Whether all weights and running statistics are numbers; one wait for the device."""
-    tensors = [tensor for tensor in model.state_dict().values() if tensor.is_floating_point()]
+def _is_finite(model: nn.Module, masks: Set[str]) -> bool:
+    """Whether all weights and running statistics are numbers; one wait for the device.
+
+    `masks` are buffers that never were, as one of -inf above the diagonal.
+    """
+    named = [*model.named_parameters(), *model.named_buffers()]
+    tensors = [t for name, t in named if t.is_floating_point() and name not in masks]
     return bool(torch.stack([tensor.isfinite().all() for tensor in tensors]).all())

@@ -57,15 +57,15 @@ def test_confusion_matrix_shows_counts_and_shares_and_says_of_what(figure):
     opened(plots.confusion_matrix(matrix, PAIR, "vgg11-1234, validation", 0.4234))
     assert {"90\n90.0%", "10\n10.0%", "5\n25.0%", "15\n75.0%"} <= set(words(figure()))
     assert words(figure())[0] == (
-        "Confusion matrix\nvgg11-1234, validation\ncalled PNEUMONIA from a probability of 0.423"
+        "Confusion matrix\nvgg11-1234, validation\ncalled PNEUMONIA at a probability of 0.423 or more"
     )
 
 
 @pytest.mark.parametrize(
     ("classes", "threshold", "words"),
     [
-        (PAIR, None, "called PNEUMONIA from a probability of 0.500"),
-        (PAIR, 0.25, "called PNEUMONIA from a probability of 0.250"),
+        (PAIR, None, "called PNEUMONIA at a probability of 0.500 or more"),
+        (PAIR, 0.25, "called PNEUMONIA at a probability of 0.250 or more"),
         (["a", "b", "c"], None, "called by the largest probability"),
     ],
 )
@@ -135,7 +135,9 @@ def test_reliability(num_classes, figure):
     opened(plots.reliability(*predictions(num_classes), classes, "vote, test", threshold))
     assert "Observed share" in words(figure())
     what = "probability of PNEUMONIA" if num_classes == 2 else "probability of the class called"
-    assert words(figure())[0] == f"Reliability: {what}\nvote, test"
+    how = "at a probability of 0.250 or more" if num_classes == 2 else "by the largest probability"
+    assert words(figure())[0].startswith(f"Reliability: {what}\nvote, test\ncalled ")
+    assert words(figure())[0].endswith(how)
     assert f"Predicted {what}" in words(figure())
     assert ("threshold 0.250" in words(figure())) == (num_classes == 2)
     alike = np.full((9, num_classes), 1 / num_classes)

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from pneumoray.distributed.resources import Resources
-from pneumoray.errors import ClusterError, WeightsError
+from pneumoray.errors import ClusterError, DataError, WeightsError
 from pneumoray.grid import configurations
 from pneumoray.models import hub
 from pneumoray.stages.plan import dry_run, epochs_a_trial, num_epochs
@@ -97,3 +97,14 @@ def test_what_training_refuses_the_plan_refuses_before_timing(plan_of, monkeypat
     file = r"timm/resnet10t\.c3_in1k/resolve/main/model\.safetensors"
     with pytest.raises(WeightsError, match=rf"weights of resnet10t: https://\S+/{file} can't"):
         plan_of(weights="hub")
+
+
+def test_a_plan_is_refused_where_the_test_split_has_patients_of_train(tmp_path, draw_xrays):
+    data = tmp_path / "data"
+    for split in ("train", "test"):
+        draw_xrays(data / split, 4)  # the same patients in both
+    study = parse({"name": "x", "backbones": ["resnet10t"], "epochs": 1, "image_size": 32})
+    place = {"workspace": tmp_path / "ws", "address": "local"}
+    with pytest.raises(DataError, match="8 patients or copies are in test and in train"):
+        dry_run(study, data, **place)
+    assert dry_run(study, data, **place, allow_leaks=True).num_images > 0

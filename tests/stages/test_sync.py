@@ -80,7 +80,7 @@ def _runs(client, study):
 def test_every_study_is_sent_and_one_line_says_so(place, client):
     where = f"sqlite:///{place.root}/mlflow.db"
     code, lines, errors = _run("--workspace", place.root)
-    said = f"whole in {where} (2 runs, 7 records)"
+    said = f"all of it is in {where} (2 runs, 7 records)"
     assert (code, lines) == (0, [f"one: {said}", f"two: {said}"])
     assert errors.splitlines() == ["worked through 7 of 7 records"] * 2
     for study in ("one", "two"):
@@ -166,7 +166,7 @@ def test_what_was_written_by_a_damaged_disk_is_named(place):
     code, lines, _ = _run("--workspace", place.root)
     assert code == 1
     assert "line 8 of" in lines[0]
-    assert lines[1].startswith("two: whole in")
+    assert lines[1].startswith("two: all of it is in")
 
 
 def test_no_study_or_an_unknown_one_is_refused(place, tmp_path):

@@ -60,7 +60,7 @@ def test_pictures_say_the_trial_the_split_and_how_it_calls(report, monkeypatch):
     assert sorted(files) == sorted(id.rpartition("/")[2] for id in val.image_ids[:2])
     assert all(title.endswith("90%") for title in titles)
     assert of == drawn["confusion_matrix"][2] == f"{CONFIG.trial_id}, validation"
-    assert how == "called PNEUMONIA from a probability of 0.500"
+    assert how == "called PNEUMONIA at a probability of 0.500 or more"
 
 
 def test_scores_per_class_end_with_their_mean(report, tmp_path):

@@ -111,12 +111,22 @@ LONG = "a-folder-of-a-long-name/another-folder/the-film-of-somebody-0001.jpeg"
 
 def test_lines_have_80_columns_and_names_lose_their_middle(lines):
     shown = lines(table_of([LONG, "가슴사진" * 12 + ".png", "b.png"]))
-    assert shown[0] == "called PNEUMONIA from a probability of 0.2500 on"
+    assert shown[0] == "PNEUMONIA is predicted where its probability is 0.2500 or more"
     assert shown[1].split() == ["file", "predicted", "NORMAL", "PNEUMONIA", "disagreement"]
     assert max(map(cell_len, shown)) <= 80
     assert shown[2].startswith("a-folder-of-a-")
     assert "body-0001.jpeg  PNEUMONIA  0.5000" in shown[2]
     assert len({cell_len(line) for line in shown[1:]}) == 1
+
+
+def test_what_decides_is_told_though_the_first_files_are_broken(lines):
+    broken = table_of(["a.png", "b.png"], error="it is torn")
+    unknown = ["predicted", "prob_NORMAL", "prob_PNEUMONIA", "threshold", "disagreement"]
+    shown = lines(broken.assign(**dict.fromkeys(unknown)), table_of(["c.png"]))
+    assert shown[:4] == ["a.png", "    error: it is torn", "b.png", "    error: it is torn"]
+    assert shown[4] == "PNEUMONIA is predicted where its probability is 0.2500 or more"
+    assert shown[5].split() == ["file", "predicted", "NORMAL", "PNEUMONIA", "disagreement"]
+    assert shown[6].split() == ["c.png", "PNEUMONIA", "0.5000", "0.5000", "0.1250"]
 
 
 def test_names_are_whole_where_no_terminal_limits_them(lines):

@@ -117,7 +117,10 @@ def test_remove_says_what_goes_and_what_stays_and_asks(place, answered):
     result = invoke("remove", "small", answer="y\n")
     assert result.exit_code == 0, result.stderr
     assert re.search(r"removes 1 trained trial, 1 tested vote \(\d KiB\) of study", result.stderr)
-    assert "what stays: packs, MLflow's runs, the count of test openings" in result.stderr
+    assert (
+        "what stays: packs, MLflow's runs and registered models, the count of test openings"
+        in result.stderr
+    )
     assert "Remove study small? [y/N]" in result.stderr
     kept = place.root / "opened-tests" / "small" / "1"
     assert result.stdout.splitlines() == [

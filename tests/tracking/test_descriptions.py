@@ -31,7 +31,8 @@ def test_a_study_says_in_two_sentences_what_came_out_and_what_comes_next():
     assert descriptions.of_study(SUMMARY) == (
         "Best on validation is resnet18 1e-3 with AUROC 0.984 and accuracy 0.914, of the study's "
         "trials (4 trained, 3 cut by the race, 1 failed). No vote has opened the test split yet."
-        "\n\nNext: `pneumoray ensemble --study mini --top 3`"
+        "\n\nNext (with --workspace, where it is not ./pneumoray-workspace): "
+        "`pneumoray ensemble --study mini --top 3`"
     )
 
 

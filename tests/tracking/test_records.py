@@ -178,7 +178,7 @@ def test_a_study_carries_what_it_found(write, runs, client, tmp_path):
         "num_failed": 0,
     }
     note = run.data.tags["mlflow.note.content"]
-    assert note.endswith("Next: `pneumoray ensemble --study demo --top 2`")
+    assert note.endswith("./pneumoray-workspace): `pneumoray ensemble --study demo --top 2`")
     files = {file.path for file in client.list_artifacts(run.info.run_id)}
     assert "leaderboard.png" in files
 

@@ -1,6 +1,7 @@
 """fit() trains in place, measures what it saw, and stops where the loss is no number."""
 
 import itertools
+import math
 
 import pytest
 import torch
@@ -117,3 +118,9 @@ def test_weights_that_are_no_numbers_after_the_last_step_stop_training(value, wh
     parts["optimizer"].register_step_post_hook(lambda *_: tensor.data.view(-1)[0].fill_(value))
     with pytest.raises(FloatingPointError, match="weights are not finite after epoch 3; lower the"):
         list(loop.fit(**parts, epochs=[3]))
+
+
+def test_a_mask_that_is_not_finite_by_design_is_no_weight_that_broke():
+    parts = setting(num_steps=1)
+    parts["model"].register_buffer("mask", torch.full((2, 2), -math.inf).triu(1))
+    assert [one.epoch for one in loop.fit(**parts, epochs=[1])] == [1]

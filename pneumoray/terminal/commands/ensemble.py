@@ -13,9 +13,7 @@ from pneumoray.terminal.stopping import GoesOn
 @click.option(
     "--top",
     type=click.IntRange(1),
-    default=3,
-    show_default=True,
-    help="Members of the vote, at least two.",
+    help="Members of the vote, at least two. [default: 3, or one of each of --families]",
 )
 @click.option("--families", help="Only these families, as vgg,resnet.")
 @click.option("--any-family", is_flag=True, help="The best trials, though they share a family.")

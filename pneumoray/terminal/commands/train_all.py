@@ -75,6 +75,8 @@ def train_all(
         "workspace": workspace,
         "address": address,
         "resources": wanted,
+        "fresh": fresh,
+        "allow_leaks": allow_leaks,
         "no_patients": no_patients,
         "yes": yes,
     }
@@ -92,8 +94,6 @@ def train_all(
             data,
             **common,
             mlflow=mlflow,
-            fresh=fresh,
-            allow_leaks=allow_leaks,
             promote=promote,
             verbose=verbose,
             on_event=progress,

@@ -50,12 +50,23 @@ def show_predictions(tables: Iterable[pd.DataFrame]) -> None:
     """Print a line a file; names are shortened to the width of a terminal, and whole elsewhere."""
     layout: _Layout | None = None
     for table in tables:
-        if layout is None:
+        if layout is None and table["error"].isna().any():  # else no row tells what decides
             layout = _Layout(table)
             layout.head(table)
         for row in table.to_dict("records"):
-            layout.line(row)
+            if layout is None or not pd.isna(row["error"]):
+                _show_unusable(row, layout.file if layout else out.width)
+            else:
+                layout.line(row)
         out.file.flush()
+
+
+def _show_unusable(row: dict[Any, Any], width: int) -> None:
+    name = without_control(row["file"])
+    say(shortened(name, width) if out.is_terminal else name)
+    error = "error: " + without_control(row["error"])
+    for part in textwrap.wrap(error, max(40, out.width - 4), break_long_words=False):
+        say(f"    {part}")
 
 
 class _Layout:
@@ -82,7 +93,8 @@ class _Layout:
         if len(decided):
             row = decided.iloc[0]
             say(
-                f"called {row['threshold_class']} from a probability of {score(row['threshold'])} on"
+                f"{row['threshold_class']} is predicted where its probability is "
+                f"{score(row['threshold'])} or more"
             )
         heads = [name.removeprefix(PROB) for name in self.widths]
         self._print("file", heads)
@@ -91,12 +103,6 @@ class _Layout:
         name = without_control(row["file"])
         if out.is_terminal:
             name = shortened(name, self.file)
-        if row["error"] is not None and not pd.isna(row["error"]):
-            say(name)
-            error = "error: " + without_control(row["error"])
-            for part in textwrap.wrap(error, max(40, out.width - 4), break_long_words=False):
-                say(f"    {part}")
-            return
         row = row | {"prob": row[PROB + row["predicted"]]}
         cells = [row[key] if key == "predicted" else score(row[key]) for key in self.widths]
         self._print(name, cells)

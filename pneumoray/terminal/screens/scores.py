@@ -25,7 +25,9 @@ def show_scores(report: dict[str, Any]) -> None:
         print_classes(report)
     if report["test_openings"]:
         opened = times(report["test_openings"])
-        say(f"these are test images of the model's own study, which were opened {opened} by now")
+        say(
+            f"these are test images of the model's own study: they have been opened {opened} so far"
+        )
 
 
 def print_classes(report: dict[str, Any]) -> None:

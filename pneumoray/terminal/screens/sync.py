@@ -20,7 +20,7 @@ def show_synced(synced: "Synced") -> bool:
         say("nothing to send yet", head=head)
     else:
         say(
-            f"whole in {synced.place} ({synced.num_runs} runs, {synced.num_records} records)",
+            f"all of it is in {synced.place} ({synced.num_runs} runs, {synced.num_records} records)",
             head=head,
         )
     return not (synced.missing or synced.num_waiting)

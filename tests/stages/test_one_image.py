@@ -3,7 +3,7 @@
 import pytest
 
 from pneumoray.config import Config
-from pneumoray.stages.lonely import smallest_batch, tell_lonely
+from pneumoray.stages.one_image import smallest_batch, tell_one_image_batches
 
 
 @pytest.mark.parametrize(
@@ -35,10 +35,18 @@ def test_the_smallest_batch_of_a_worker(batch_size, workers, num_train, smallest
 def test_only_what_will_fail_is_told(backbone, image_size, batch_size, num_train, fails):
     config = Config(backbone=backbone, image_size=image_size, batch_size=batch_size)
     said = []
-    tell_lonely([config, config], num_train, 2, said.append)
+    tell_one_image_batches([config, config], num_train, 2, said.append)
     assert len(said) == fails
     if fails:
         assert said[0]["text"].startswith(
             f"{backbone} with batch_size {batch_size} will fail: batch"
         )
         assert "raise batch_size to two images a worker or more" in said[0]["text"]
+
+
+def test_a_network_that_fails_otherwise_is_left_to_its_trial():
+    """alexnet can't take 32 px: its trial says so, and the others of the study go on."""
+    said = []
+    config = Config(backbone="alexnet", image_size=32, batch_size=1)
+    tell_one_image_batches([config], 100, 2, said.append)
+    assert said == []

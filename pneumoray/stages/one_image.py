@@ -15,7 +15,7 @@ def smallest_batch(config: Config, num_train: int) -> int:
     return min(config.batch_size, num_train) // config.workers
 
 
-def tell_lonely(
+def tell_one_image_batches(
     configs: Iterable[Config], num_train: int, num_classes: int, on_event: OnEvent
 ) -> None:
     """Say of each network that gets one image at a time why it can't train on that, if it can't.
@@ -28,12 +28,12 @@ def tell_lonely(
         if smallest_batch(config, num_train) != 1 or network in told:
             continue
         told.add(network)
-        model = zoo.build(config.architecture, num_classes)
-        freeze.freeze(model, config.backbone, config.freeze)
         try:
+            model = zoo.build(config.architecture, num_classes)
+            freeze.freeze(model, config.backbone, config.freeze)
             with torch.no_grad():
                 model.train()(torch.zeros(1, config.in_chans, config.image_size, config.image_size))
-        except ValueError as error:
+        except Exception as error:  # any other is its trial's to say: the rest of the study goes on
             if words := faults.known(error):
                 text = f"{config.backbone} with batch_size {config.batch_size} will fail: {words}"
                 on_event({"type": "note", "text": text})
