@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from pneumoray.data.read import num_cores
-from pneumoray.distributed.resources import Resources, is_remote
+from pneumoray.distributed.resources import Resources
 from pneumoray.errors import ClusterError
 
 _MANY = 1000  # trials at once, where the cluster grows to what is asked for
@@ -59,19 +59,6 @@ class Capacity:
             min(int(node.get(kind, 0) / amount) for kind, amount in per_worker.items())
             for node in self.nodes
         )
-
-
-def capacity_of(address: str | None) -> Capacity:
-    """The capacity of the cluster at `address` (default: RAY_ADDRESS), else of this machine.
-
-    Raises ClusterError in one line when the cluster can't be reached.
-    """
-    if not is_remote(address):
-        return this_machine()
-    from pneumoray.distributed import runtime  # Ray loads only where there is a cluster
-
-    with runtime.cluster(address):
-        return runtime.capacity()
 
 
 def this_machine() -> Capacity:

@@ -1,6 +1,6 @@
 """default_study: the study that suits the machine, where none is named."""
 
-from pneumoray.distributed.capacity import capacity_of
+from pneumoray.distributed.available import capacity_of
 from pneumoray.distributed.resources import is_remote
 from pneumoray.errors import StudyError
 from pneumoray.stages.prepare import OnEvent

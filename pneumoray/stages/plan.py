@@ -13,7 +13,7 @@ from pneumoray.data import split
 from pneumoray.data.image import ImageSettings
 from pneumoray.data.manifest import Manifest
 from pneumoray.data.read import num_cores, read_shard
-from pneumoray.distributed.capacity import capacity_of
+from pneumoray.distributed.available import capacity_of
 from pneumoray.distributed.resources import Resources
 from pneumoray.grid import check_size, configurations
 from pneumoray.models import freeze, zoo

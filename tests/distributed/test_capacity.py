@@ -2,7 +2,8 @@
 
 import pytest
 
-from pneumoray.distributed.capacity import Capacity, capacity_of, this_machine
+from pneumoray.distributed.available import capacity_of
+from pneumoray.distributed.capacity import Capacity, this_machine
 from pneumoray.distributed.resources import Resources
 from pneumoray.errors import ClusterError
 
