@@ -33,8 +33,9 @@ def check_patients(manifest: Manifest, no_patients: bool) -> None:
         )
 
 
-def check_outputs(configs: Iterable[Config], classes: Sequence[str]) -> None:
-    """Refuse one logit where there are more than two classes."""
+def check_networks(configs: Sequence[Config], classes: Sequence[str]) -> None:
+    """Refuse own code that a model can't bring, and one logit where there are more than two classes."""
+    own_code.find({config.backbone for config in configs})
     for config in configs:
         if config.output == "sigmoid" and len(classes) > 2:
             raise StudyError(

@@ -93,7 +93,7 @@ def dry_run(
     configs = configurations(study)
     manifest, _ = prepare.list_images(study, data, images, place)
     checks.check_patients(manifest, no_patients)
-    checks.check_outputs(configs, manifest.classes)
+    checks.check_networks(configs, manifest.classes)
     capacity = capacity_of(address)
     workers = max(config.workers for config in configs)
     resources = capacity.resolve(resources or Resources(), workers)

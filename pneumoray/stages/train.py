@@ -61,7 +61,7 @@ def train_all(
     recording.check(settings, study.name, families, on_event)
     listed = prepare.list_images(study, _path(data), _path(images), place)
     checks.check_patients(listed[0], no_patients)
-    checks.check_outputs(configs, listed[0].classes)
+    checks.check_networks(configs, listed[0].classes)
     if not fresh:
         checks.check_unchanged(folder, listed[0].classes, [c.trial_id for c in configs])
     new = [c for c in configs if fresh or checkpoint.starts_anew(folder.trial(c.trial_id))]
