@@ -80,6 +80,9 @@ class Config(Settings):
         Under a constant or a step schedule a longer trial begins exactly as a shorter one, so there
         `epochs` is no part of the id, and more epochs go on where fewer ended. Fields that are unused
         or at their defaults are none either, so that a new field leaves old trials their ids.
+
+        Of a backbone that timm has renamed, a family that was given is another id than the same one
+        by default, as it has always been: a dump, which has all fields, gives that other id.
         """
         return self._name_of(set())
 

@@ -10,7 +10,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from pneumoray import artifact, checkpoint
+from pneumoray import artifact, checkpoint, root
 from pneumoray.errors import WorkspaceError
 
 MARK = "study.json"  # a study's folder is one that holds it
@@ -86,7 +86,7 @@ def discard(study: Path) -> Path | None:
 
 def kept_reports(study: Path) -> Path:
     """Where the reports of a study's opened tests are kept when it goes."""
-    return study.parents[1] / "opened-tests" / study.name
+    return root.of_study(study) / "opened-tests" / study.name
 
 
 def _keep_reports(study: Path) -> Path | None:

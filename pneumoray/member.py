@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pneumoray.data.image import Fit, ImageSettings
-from pneumoray.errors import WeightsError
+from pneumoray.errors import StudyError, WeightsError
 from pneumoray.models import private, zoo
 from pneumoray.models.architecture import Architecture
 
@@ -79,10 +79,20 @@ class Member:
         """The member's network with the weights of `state`, in evaluation mode.
 
         `names` are the private names of top-level modules, which a backbone `module:function` has.
-        Leaves torch's random state alone. Raises WeightsError when the weights don't fit.
+        Leaves torch's random state alone. Raises WeightsError when the weights don't fit, and when
+        what such a backbone imports is missing.
         """
-        with torch.random.fork_rng(devices=[]):  # first weights are drawn, and overwritten
-            model = zoo.build(_renamed(self.architecture, names), num_classes)
+        try:
+            with torch.random.fork_rng(devices=[]):  # first weights are drawn, and overwritten
+                model = zoo.build(_renamed(self.architecture, names), num_classes)
+        except (StudyError, ImportError) as error:
+            if not names:
+                raise
+            reason = " ".join(str(error.__cause__ or error).split())
+            raise WeightsError(
+                f"the code of {self.backbone} that the model brought can't be run ({reason}); install "
+                "what it needs, or save the model again where all of its code is found"
+            ) from error
         try:
             model.load_state_dict(state)
         except RuntimeError as error:

@@ -63,7 +63,12 @@ def identity(root: Path) -> str:
 
 def of(file: Path) -> Path:
     """The root that a journal lies in: studies/NAME/journal.jsonl, or a file of the root's own."""
-    return file.parents[2] if file.match("studies/*/journal.jsonl") else file.parent
+    return of_study(file.parent) if file.match("studies/*/journal.jsonl") else file.parent
+
+
+def of_study(folder: Path) -> Path:
+    """The root that a study's folder lies in, as studies/NAME."""
+    return folder.parents[1]
 
 
 def written(path: Path, root: Path) -> str:

@@ -120,7 +120,7 @@ class StudyFolder:
                     f"study {self.name} was trained with other settings or data ({named}{why}): go "
                     "back to those, name this one anew (--set name=...), or start over with --fresh"
                 )
-        root.identity(root.of(self.journal))  # what a study's runs in MLflow are known by
+        root.identity(root.of_study(self.path))  # what a study's runs in MLflow are known by
         artifact.write_json(record, new)
 
     def identity(self) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A bundle predicts like its members, from bytes or pixels, and opens only when it is intact."""
 
+import importlib
 import io
 import json
 import shutil
@@ -311,6 +312,73 @@ def test_a_bundle_keeps_the_code_of_its_own_backbone(own, pixels):
     shutil.rmtree(folder)
     np.testing.assert_array_equal(opened.predict_probs(pixels), expected)
     assert "nets_of_bundle" not in sys.modules
+
+
+BY_CALL = """
+import importlib
+from torch import nn
+
+last = {}.last
+
+def small(num_classes, in_chans):
+    return nn.Sequential(nn.Flatten(), nn.Linear(1024 * in_chans, num_classes), last())
+"""
+
+
+@pytest.fixture
+def by_call(tmp_path, monkeypatch):
+    """Saves a bundle of two files, one of which is imported by a call; another's comes to be first."""
+
+    def save(call, expected=frozenset({"calls_of_bundle.py", "blocks_of_bundle.py"})):
+        for lab, activation in (("lab", "ReLU"), ("other", "Tanh")):
+            (tmp_path / lab).mkdir()
+            (tmp_path / lab / "blocks_of_bundle.py").write_text(
+                f"from torch.nn import {activation} as last\n"
+            )
+        (tmp_path / "lab" / "calls_of_bundle.py").write_text(BY_CALL.format(call))
+        member = _member(backbone="calls_of_bundle:small")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.syspath_prepend(str(tmp_path / "lab"))
+            state = _state(member, 0)
+            saved = bundle.save(Bundle((member,), CLASSES), [state], tmp_path / "b")
+        assert saved.code.keys() == expected
+        monkeypatch.syspath_prepend(str(tmp_path / "other"))
+        del sys.modules["calls_of_bundle"], sys.modules["blocks_of_bundle"]
+        importlib.import_module("blocks_of_bundle")
+        return tmp_path / "b", state
+
+    yield save
+    del sys.modules["blocks_of_bundle"]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "importlib.import_module('blocks_of_bundle')",
+        "importlib.import_module(name='blocks_of_bundle')",
+        "__import__('blocks_of_bundle')",
+    ],
+)
+def test_what_is_imported_by_a_call_is_the_bundles_own(call, by_call, pixels):
+    folder, state = by_call(call)
+    image = bundle.load(folder, own_code=True)
+    seen = np.stack([next(iter(image.views(Image.fromarray(p)).values())) for p in pixels])
+    scaled = (seen.reshape(len(pixels), -1) / 255 - 0.4) / 0.25
+    logits = scaled @ state["1.weight"].numpy().T + state["1.bias"].numpy()
+    expected = np.exp(np.maximum(logits, 0))  # Tanh is another's
+    expected /= expected.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(image.predict_probs(pixels), expected, atol=1e-5)
+
+
+def test_code_that_is_not_brought_is_never_anothers(by_call):
+    call = "getattr(importlib, 'import' + '_module')('blocks_of_bundle')"  # which nobody can read
+    folder, _ = by_call(call, {"calls_of_bundle.py"})
+    match = (
+        r"code of calls_of_bundle:small .* \(module blocks_of_bundle is neither installed nor code"
+    )
+    with pytest.raises(WeightsError, match=match) as error:
+        bundle.load(folder, own_code=True)
+    assert "\n" not in str(error.value)
 
 
 def test_code_that_was_changed_or_lies_outside_is_refused(own):

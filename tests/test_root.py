@@ -47,6 +47,7 @@ def test_the_root_of_a_journal_is_that_of_its_study_or_its_own_folder():
     """Whatever the folders above the workspace are called."""
     assert root.of(Path("/x/studies/ws/studies/lung/journal.jsonl")) == Path("/x/studies/ws")
     assert root.of(Path("/x/studies/ws/openings.jsonl")) == Path("/x/studies/ws")
+    assert root.of_study(Path("/x/studies/ws/studies/lung")) == Path("/x/studies/ws")
 
 
 @pytest.mark.parametrize("name", ["end\nof line", "no\udcfftext"])

@@ -141,6 +141,14 @@ def test_what_was_trained_under_an_old_name_of_timm_is_found_again(fields, trial
     config = Config(**fields)
     assert config.trial_id == config.model_copy(update={"workers": 1}).trial_id == trial_id
     assert config.trial_id == pickle.loads(pickle.dumps(config)).trial_id  # as Ray sends it
+
+
+@pytest.mark.parametrize("family", [{}, {"family": "resnet"}])
+def test_a_dump_of_an_old_name_has_the_id_of_a_family_that_was_given(family):
+    config = Config(backbone="tv_resnet50", **family)
+    assert Config.model_validate(config.model_dump()).trial_id == "tv_resnet50-b92028c8"
+    only_set = config.model_dump(exclude_unset=True)
+    assert Config.model_validate(only_set).trial_id == config.trial_id
     assert config.family in ("resnet", "convnext", "good")
 
 

@@ -116,12 +116,19 @@ def check_backbone(backbone: str) -> None:
     layers fit on each other.
     """
     _check_network(backbone)
-    network, dot, tag = present_name(backbone).partition(".")
+    present = present_name(backbone)
+    network, dot, tag = present.partition(".")
     if not dot or ":" in backbone:
         return
     import timm
 
     known = [name.partition(".")[2] for name in timm.list_models(network, include_tags=True)]
+    if tag not in known and present != backbone:
+        near = [f"{network}.{one}" for one in known if one.startswith(tag)]
+        raise StudyError(
+            f"timm has renamed {backbone} to {present}, and has no such weights any more: take "
+            f"{some_of(near, 8) if near else network}"
+        )
     if tag not in known:
         choice = f"its tags are {some_of(known, 8)}" if any(known) else "timm has none of it"
         raise StudyError(

@@ -1,10 +1,10 @@
 """Own code: what the functions of 'module:function' backbones run, found without running it."""
 
-import ast
 import importlib.util
 import shutil
+import sys
 import sysconfig
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import metadata
 from importlib.machinery import ModuleSpec
@@ -12,8 +12,9 @@ from pathlib import Path
 
 from pneumoray import artifact
 from pneumoray.errors import StudyError
+from pneumoray.models import imports
 
-_CODE = (".py", ".yaml")  # what a package's code consists of
+_CODE = (".py", ".yaml", ".html")  # what a package's code consists of
 _PYTHON = Path(sysconfig.get_path("stdlib"))
 
 
@@ -64,10 +65,11 @@ def is_own(backbone: str) -> bool:
 def find(backbones: Iterable[str]) -> OwnCode:
     """The code of those of `backbones` that are 'module:function', with all that it imports.
 
-    Imports are read from the source. Raises StudyError for a module that can't be found.
+    Imports are read from the source. Raises StudyError for a module that can't be found, and for an
+    import that can't be read.
     """
     modules = sorted({name.partition(":")[0] for name in backbones if is_own(name)})
-    waiting = [part for module in modules for part in _with_packages(module)]
+    waiting = [part for module in modules for part in imports.with_packages(module)]
     run: dict[str, Path] = {}
     files: dict[str, Path] = {}
     packages: set[str] = set()
@@ -80,7 +82,7 @@ def find(backbones: Iterable[str]) -> OwnCode:
         top, *inner = name.split(".")
         places = [] if top == "pneumoray" else _places(top)
         packages |= {top for place in places if _is_installed(place)}
-        own = [p for p in places if not _is_installed(p) and _PYTHON not in p.parents]
+        own = list(filter(_is_own_place, places))
         sources = [(place, file) for place in own if (file := _file(place, inner))]
         if name in modules and not sources and len(own) == len(places) and top != "pneumoray":
             raise StudyError(
@@ -89,14 +91,42 @@ def find(backbones: Iterable[str]) -> OwnCode:
             )
         for place, file in sources:
             run[file.relative_to(place.parent).as_posix()] = file
-            waiting += _imports(file, name)
+            waiting += _imported(file, name)
+        if inner[-1:] == [imports.ANY]:
+            within = name.removesuffix(imports.ANY).replace(".", "/")
+            paths = [path for place in own for path in all_of(place) if path.startswith(within)]
+            waiting += [_dotted(path) for path in paths if path.endswith(".py")]
         if not inner:
-            files |= {path: file for place in own for path, file in _all_of(place).items()}
+            files |= {path: file for place in own for path, file in all_of(place).items()}
     return OwnCode(run, files | run, frozenset(packages))
 
 
+def is_shared(top: str) -> bool:
+    """Whether a top-level module is Python's or installed: the same one for all who import it."""
+    return top in sys.stdlib_module_names or any(not _is_own_place(place) for place in _places(top))
+
+
+def _imported(file: Path, module: str) -> list[str]:
+    """Dotted names that may be modules which `file` imports, each package before what is in it."""
+    found = imports.of(file, module)
+    for name, line in found.loaded.items():
+        if any(map(_is_own_place, _places(imports.top(name)))):
+            raise StudyError(
+                f"{file}, line {line}: sys.modules[{name!r}] may be another's module where a model is "
+                "loaded beside others: import it"
+            )
+    return [part for name in found.names for part in imports.with_packages(name)]
+
+
+def _is_own_place(place: Path) -> bool:
+    return not _is_installed(place) and _PYTHON not in place.parents
+
+
 def _is_installed(place: Path) -> bool:
-    return any(part in ("site-packages", "dist-packages") for part in place.parts)
+    """Whether pip put it there, be it into a folder of any name."""
+    return any(part in ("site-packages", "dist-packages") for part in place.parts) or any(
+        place.parent.glob("*.dist-info")
+    )
 
 
 def _places(top: str) -> list[Path]:
@@ -121,35 +151,13 @@ def _file(place: Path, inner: list[str]) -> Path | None:
     return next((file for file in options if file.is_file()), None)
 
 
-def _imports(file: Path, module: str) -> Iterator[str]:
-    """Dotted names that may be modules which `file` imports, each package before what is in it."""
-    try:
-        tree = ast.parse(file.read_bytes())
-    except (SyntaxError, ValueError):
-        return
-    package = module if file.name == "__init__.py" else module.rpartition(".")[0]
-    for node in ast.walk(tree):
-        names = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            try:
-                base = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
-            except ImportError:  # beyond the top: it can't be imported
-                continue
-            names = [f"{base}.{alias.name}" for alias in node.names]
-        for name in names:
-            yield from _with_packages(name)
+def _dotted(path: str) -> str:
+    """'lab.sub' of 'lab/sub/__init__.py' or 'lab/sub.py'."""
+    return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
-def _with_packages(module: str) -> Iterator[str]:
-    """'a', 'a.b' and 'a.b.c' of 'a.b.c'."""
-    parts = module.split(".")
-    return (".".join(parts[:size]) for size in range(1, len(parts) + 1))
-
-
-def _all_of(place: Path) -> dict[str, Path]:
-    """All code of a module or a package, without data that lie beside it."""
+def all_of(place: Path) -> dict[str, Path]:
+    """All code of a module or a package by path, as 'lab/nets.py', without data beside it."""
     found = sorted(place.rglob("*")) if place.is_dir() else [place]
     return {
         path.as_posix(): place.parent / path

@@ -1,97 +1,34 @@
 """Private code: modules that run under names of their own, whatever is imported already.
 
-Python keeps one module of a name, so the first `nets` that is imported is everyone's. A model's code
-is therefore renamed: its modules lie in a package that is named by their content, and what they
-import of each other is rewritten to match. sys.path is left alone, and so is every other module.
+Python keeps one module of a name, so the first `nets` that is imported is everyone's. A model's
+modules therefore lie in a package that is named by their content, and `import` means something else
+in them: what the model brought by its new name, beside that what is installed, and nothing that
+merely lies on sys.path. Their source, sys.path and every other module are left alone.
 """
 
-import ast
+import builtins
+import functools
 import hashlib
+import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
-import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from types import ModuleType
 
 from pneumoray import artifact
+from pneumoray.models import imports, own_code
 
 _SHIPPED = "pneumoray"
 _HOME = __name__.removesuffix(".models.private")  # 'pneumoray', or as a model's own copy is called
-_RENAME = "__private_name__"  # in the globals of each private module
-_FROM = re.compile(rb"from[\s\\]+(.+?)[\s\\]+import\b", re.DOTALL)
-
-Edit = tuple[int, int, bytes]  # of the bytes from start to end
 
 
 def rename(module: str, names: Mapping[str, str]) -> str:
     """The new name of a dotted `module` whose top-level name is in `names`; others keep theirs."""
     top, dot, inner = module.partition(".")
     return names.get(top, top) + dot + inner
-
-
-def rewritten(source: str, names: Mapping[str, str], renaming: str = "") -> str:
-    """`source`, importing what `names` has by their new names, bound to the names that it uses.
-
-    What `import_module` is given goes through the function `renaming` where there is one. Other
-    lines stay as they are; so does source that can't be parsed, which nobody can import either.
-    """
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError):
-        return source
-    text = source.encode()
-    starts = [0]
-    for line in text.splitlines(keepends=True):
-        starts.append(starts[-1] + len(line))
-    edits: list[Edit] = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.stmt | ast.expr):
-            begin = starts[node.lineno - 1] + node.col_offset
-            end = starts[(node.end_lineno or 0) - 1] + (node.end_col_offset or 0)
-            edits += _edits(node, text[begin:end], begin, names)
-            if renaming and (name := _imported_by_call(node)):
-                at = starts[name.lineno - 1] + name.col_offset
-                stop = starts[(name.end_lineno or 0) - 1] + (name.end_col_offset or 0)
-                edits += [(at, at, f"{renaming}(".encode()), (stop, stop, b")")]
-    for begin, end, new in sorted(edits, reverse=True):
-        text = text[:begin] + new + text[end:]
-    return text.decode()
-
-
-def _edits(node: ast.AST, code: bytes, begin: int, names: Mapping[str, str]) -> Iterator[Edit]:
-    if isinstance(node, ast.ImportFrom) and not node.level and node.module:
-        if _top(node.module) in names and (found := _FROM.match(code)):
-            module = rename(node.module, names)
-            yield begin + found.start(1), begin + found.end(1), module.encode()
-    elif isinstance(node, ast.Import) and any(_top(alias.name) in names for alias in node.names):
-        lines = [line for alias in node.names for line in _import_lines(alias, names)]
-        yield begin, begin + len(code), "; ".join(lines).encode()
-
-
-def _import_lines(alias: ast.alias, names: Mapping[str, str]) -> Iterator[str]:
-    top = _top(alias.name)
-    if top not in names:
-        yield ast.unparse(ast.Import([alias]))
-        return
-    yield f"import {rename(alias.name, names)} as {alias.asname or top}"
-    if top != alias.name and not alias.asname:  # `import a.b` binds a
-        yield f"import {names[top]} as {top}"
-
-
-def _top(module: str) -> str:
-    return module.partition(".")[0]
-
-
-def _imported_by_call(node: ast.AST) -> ast.expr | None:
-    """What `importlib.import_module(...)` is given."""
-    if not isinstance(node, ast.Call) or not node.args:
-        return None
-    function = node.func
-    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-    return node.args[0] if name == "import_module" else None
 
 
 class _Package(importlib.abc.MetaPathFinder, importlib.abc.ExecutionLoader):
@@ -102,6 +39,7 @@ class _Package(importlib.abc.MetaPathFinder, importlib.abc.ExecutionLoader):
         self.sources = {name: b""}
         tops = {path.partition("/")[0].removesuffix(".py") for path in sources}
         self.names = {top: f"{name}.{top}" for top in tops}
+        self.importing = _Importing({_SHIPPED: _HOME, name: name} | self.names)
         for path, source in sources.items():
             if not path.endswith(".py"):
                 continue
@@ -129,13 +67,58 @@ class _Package(importlib.abc.MetaPathFinder, importlib.abc.ExecutionLoader):
         return str(self.files[fullname])
 
     def get_source(self, fullname: str) -> str:
-        home = {} if _HOME == _SHIPPED else {_SHIPPED: _HOME}
-        source = importlib.util.decode_source(self.sources.get(fullname, b""))
-        return rewritten(source, home | self.names, _RENAME)
+        return importlib.util.decode_source(self.sources.get(fullname, b""))
 
     def exec_module(self, module: ModuleType) -> None:
-        module.__dict__[_RENAME] = lambda name: rename(name, self.names)
+        # where Python looks for __import__, also in functions that are called later
+        module.__dict__["__builtins__"] = vars(self.importing.builtins)
         super().exec_module(module)
+
+
+class _Importing:
+    """What modules of one package import by; `names` are the private names of top-level modules."""
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self.names = names
+        self.builtins = ModuleType("builtins", builtins.__doc__)
+        vars(self.builtins).update(vars(builtins), __import__=self.statement)
+        by_call = ModuleType("importlib", importlib.__doc__)
+        vars(by_call).update(
+            __import__=self.statement,
+            import_module=self.import_module,
+            __getattr__=functools.partial(getattr, importlib),
+        )
+        self.instead = {"builtins": self.builtins, "importlib": by_call}
+
+    def statement(
+        self,
+        name: str,
+        globals: Mapping[str, object] | None = None,
+        locals: Mapping[str, object] | None = None,
+        fromlist: Sequence[str] | None = (),
+        level: int = 0,
+    ) -> ModuleType:
+        """As builtins.__import__: the module of `name` where names are taken from it, else the top."""
+        if level:
+            return builtins.__import__(name, globals, locals, fromlist or (), level)
+        module = builtins.__import__(self.meant(name), globals, locals, fromlist or ())
+        bound = name if fromlist else imports.top(name)
+        return self.instead.get(bound) or (module if fromlist else sys.modules[self.meant(bound)])
+
+    def import_module(self, name: str, package: str | None = None) -> ModuleType:
+        """As importlib.import_module."""
+        base = rename(package, self.names) if package else package
+        absolute = importlib.util.resolve_name(name, base) if name.startswith(".") else name
+        return self.instead.get(absolute) or importlib.import_module(self.meant(absolute))
+
+    def meant(self, module: str) -> str:
+        """The name that Python knows it by. Raises ModuleNotFoundError for what is another's."""
+        top = imports.top(module)
+        if top not in self.names and not own_code.is_shared(top):
+            raise ModuleNotFoundError(
+                f"module {top} is neither installed nor code that the model brought", name=module
+            )
+        return rename(module, self.names)
 
 
 def name_of(sources: Mapping[str, bytes]) -> str:

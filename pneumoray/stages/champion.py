@@ -50,19 +50,18 @@ def check_names(
 def register(
     study: Study, folder: StudyFolder, journal: Journal, promote: bool, on_event: OnEvent
 ) -> None:
-    """Bundle and register the best trial of each family that was trained to its full budget.
+    """Bundle the best trial of each family that was trained to its full budget, and note it.
 
     A family whose best trial was bundled before is left as it is; one whose trial is damaged is left
-    out, and told.
+    out, and told. What a registered model is called is decided where it is sent.
     """
-    noted = latest(folder.journal, "model", "name")
+    noted = latest(folder.journal, "model", "family")
     for candidate in champions_of(folder, on_event):
         state = checkpoint.read_state(folder.trial(candidate.trial))
         assert state.best is not None
         origin = {"trial": candidate.trial, "epoch": state.best.epoch, "study": study.name}
         target = folder.path / MODELS / candidate.family
-        name = f"pneumoray-{study.name}-{candidate.family}"
-        if noted.get(name, {}).get("origin") == origin and not promote:
+        if noted.get(candidate.family, {}).get("origin") == origin and not promote:
             continue
         check_code(folder, [candidate.trial])
         try:
@@ -72,7 +71,6 @@ def register(
             continue
         journal.append(
             "model",
-            name=name,
             origin=origin,
             family=candidate.family,
             trial=candidate.trial,

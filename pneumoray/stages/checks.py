@@ -26,7 +26,7 @@ def check_listed(
     """Refuse what shows before an image is read; copies in two splits show afterwards."""
     check_patients(manifest, no_patients)
     check_leaks(manifest, allow_leaks)
-    check_outputs(configs, manifest.classes)
+    check_networks(configs, manifest.classes)
 
 
 def check_patients(manifest: Manifest, no_patients: bool) -> None:
@@ -42,8 +42,9 @@ def check_patients(manifest: Manifest, no_patients: bool) -> None:
         )
 
 
-def check_outputs(configs: Iterable[Config], classes: Sequence[str]) -> None:
-    """Refuse one logit where there are more than two classes."""
+def check_networks(configs: Sequence[Config], classes: Sequence[str]) -> None:
+    """Refuse own code that a model can't bring, and one logit where there are more than two classes."""
+    own_code.find({config.backbone for config in configs})
     for config in configs:
         if config.output == "sigmoid" and len(classes) > 2:
             raise StudyError(

@@ -114,7 +114,7 @@ def _of_study(study: StudyFolder) -> tuple[str, Path]:
     votes = [record["ensemble"] for record in read(study.journal) if record["type"] == "ensemble"]
     if votes:
         return f"{votes[-1]} of study {study.name}", study.path / "ensembles" / votes[-1] / "bundle"
-    champions = latest(study.journal, "model", "name").values()
+    champions = latest(study.journal, "model", "family").values()
     if not champions:
         raise StudyError(
             f"study {study.name} has no model yet: run 'pneumoray train-all' until it ends"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from pneumoray import artifact
+from pneumoray import artifact, root
 from pneumoray.data.pack import open_pack
 from pneumoray.journal import Journal, read
 from pneumoray.study_folder import StudyFolder
@@ -27,7 +27,7 @@ def note_opening(workspace: Workspace, pack: Path, **about: object) -> int:
 
 def times_opened(study: StudyFolder) -> int | None:
     """How often the study's test images were opened in its workspace; None where its Packs are gone."""
-    workspace = Workspace(study.path.parents[1])
+    workspace = Workspace(root.of_study(study.path))
     for pack_hash in study.identity()["packs"].values():  # all have the same images
         pack = workspace.packs / pack_hash[:16]
         if pack.exists():
@@ -48,7 +48,7 @@ def note_if_test(study: StudyFolder, model: str, sha256s: Iterable[str]) -> int 
 
     Returns the count of openings, or None for none.
     """
-    workspace = Workspace(study.path.parents[1])
+    workspace = Workspace(root.of_study(study.path))
     scored = set(sha256s)
     for pack_hash in study.identity()["packs"].values():
         pack = workspace.packs / pack_hash[:16]

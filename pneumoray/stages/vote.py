@@ -190,7 +190,6 @@ def _report(
     _draw(target, folder.name, judged | {"vote": (test, point)})
     return {
         "ensemble": target.name,
-        "name": f"pneumoray-{folder.name}-ensemble",
         "members": [member.trial for member in members],
         "report": report,
         "val_auroc": val_auroc,

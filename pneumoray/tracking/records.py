@@ -141,7 +141,7 @@ class Writer:
             raise
         tags = {"trial": record["trial"]}
         text = descriptions.of_champion(record, self.study["study"])
-        self._register(record, self._run_of(record), record.get("family"), tags, text)
+        self._register(record, self._run_of(record), record["family"], tags, text)
 
     def _ensemble(self, record: Record) -> None:
         report, members = record["report"], ",".join(record["members"])
@@ -172,13 +172,13 @@ class Writer:
             self.runs.file(run_id, name, Path(path))
 
     def _register(
-        self, record: Record, run_id: str, family: str | None, tags: dict[str, str], text: str
+        self, record: Record, run_id: str, family: str, tags: dict[str, str], text: str
     ) -> None:
         study = self.study["study"]
         tags |= {key: str(record.get(key, "")) for key in ("val_auroc", "val_digest")}
-        tags |= {"study": study} | ({"family": family} if family else {}) | self._leaks()
+        tags |= {"study": study, "family": family} | self._leaks()
         entry = registry.Entry(
-            name=self.settings.model_name(study, family) if family else record["name"],
+            name=self.settings.model_name(study, family),
             folder=Path(record["bundle"]),
             experiment_id=self.runs.experiment_id,
             run_id=run_id,

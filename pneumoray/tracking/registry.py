@@ -1,6 +1,5 @@
 """A Bundle becomes a version of a registered model, with everything that it needs to run."""
 
-import functools
 import re
 import tempfile
 from dataclasses import dataclass
@@ -16,14 +15,12 @@ from mlflow.models import Model
 
 from pneumoray import artifact
 from pneumoray.errors import WorkspaceError
-from pneumoray.models import private
 from pneumoray.models.own_code import is_own, pinned
-from pneumoray.tracking import descriptions, signature
+from pneumoray.tracking import descriptions, shipped, signature
 from pneumoray.tracking.refusals import Gone
 
 ALIAS = "champion"
 BUNDLE, DECIDED = "pneumoray.bundle", "pneumoray.decided"
-_PACKAGE = Path(__file__).parents[1]
 # What pneumoray/serving.py imports, down to the bottom. MLflow would take a minute to find out.
 _REQUIREMENTS = (
     "torch",
@@ -35,7 +32,6 @@ _REQUIREMENTS = (
     "pillow",
     "filelock",
 )
-_CODE = (".py", ".yaml", ".html")  # what a package's code consists of
 
 
 @dataclass(frozen=True)
@@ -160,7 +156,7 @@ def _save(path: Path, entry: Entry, model: LoggedModel) -> None:
     """Write the MLflow model: the bundle, this package's code, and what to install."""
     described: dict[str, Any] = artifact.read_json(entry.folder / "bundle.json")
     _check_code(entry.folder, described)
-    code = _private_copy(path.parent)
+    code = shipped.copy_to(path.parent)
     mlflow.pyfunc.save_model(
         path,
         loader_module=code.name,
@@ -194,41 +190,6 @@ def _check_code(folder: Path, described: dict[str, Any]) -> None:
             f"bundle {folder} lacks the code of backbone {own[0]}: make it again with "
             "'pneumoray train-all --promote'; a vote, by removing its folder and voting again"
         )
-
-
-def _private_copy(folder: Path) -> Path:
-    """A copy of this package in `folder`, for one model: a package by a name that no other has.
-
-    MLflow puts the folder on sys.path, so it must hold nothing that another model, or what is
-    installed, has under the same name.
-    """
-    name, files = _private_files()
-    code = folder / name
-    for path, text in files.items():
-        target = code / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text, "utf-8")
-    return code
-
-
-@functools.cache
-def _private_files() -> tuple[str, dict[str, str]]:
-    """The private package's name and its files: the same for all models that a process registers."""
-    sources = {
-        path.relative_to(_PACKAGE).as_posix(): path.read_bytes()
-        for path in sorted(_PACKAGE.rglob("*"))
-        if path.name.endswith(_CODE) and not path.name.startswith(".")
-    }
-    name = f"{_PACKAGE.name}_model_{private.name_of(sources)}"
-    inner = f"{name}.{_PACKAGE.name}"
-    files = {
-        f"{_PACKAGE.name}/{path}": private.rewritten(text, {_PACKAGE.name: inner})
-        if path.endswith(".py")
-        else text
-        for path, text in ((path, source.decode()) for path, source in sources.items())
-    }
-    loader = f'from {inner}.serving import _load_pyfunc\n\n__all__ = ["_load_pyfunc"]\n'
-    return name, files | {"__init__.py": loader}
 
 
 def check_bundle(folder: Path, origin: dict[str, Any]) -> None:

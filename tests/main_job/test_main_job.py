@@ -177,6 +177,13 @@ def test_the_same_request_gives_the_stored_report_and_another_is_counted(trained
     assert other["test_openings"] == len(openings.read_text().splitlines()) == before + 1
 
 
+def test_the_journal_leaves_the_names_of_models_to_mlflow_yaml(trained):
+    records = map(json.loads, (trained.study / "journal.jsonl").read_text().splitlines())
+    noted = [record for record in records if record["type"] in ("model", "ensemble")]
+    assert {record["type"] for record in noted} == {"model", "ensemble"}
+    assert not any("name" in record for record in noted)
+
+
 def test_a_second_run_trains_nothing(trained):
     before = (trained.study / "journal.jsonl").read_bytes()
     out, err = trained.train()

@@ -66,6 +66,11 @@ def test_an_old_name_has_the_stages_of_its_network():
         ),
         ("resnet18.", "resnet18 has no weights ''"),
         ("tv_resnet50.a1_in1k", "timm has none of it"),  # the old name means a tag already
+        (
+            "vit_base_patch32_224_sam",
+            "^timm has renamed vit_base_patch32_224_sam to vit_base_patch32_224.sam, and has no such "
+            "weights any more: take vit_base_patch32_224.sam_in1k$",
+        ),
         ("hf_hub:timm/resnet18.a1_in1k", r"is a place: .* weights: hub, or weights: FOLDER"),
         ("HF-Hub:timm/resnet18.a1_in1k", "is a place"),
         ("local-dir:/models/resnet18", "is a place"),

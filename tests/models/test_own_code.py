@@ -68,6 +68,51 @@ def test_the_digest_is_that_of_what_is_run(lab):
     assert own_code.find(["lab_o.sub.nets:a"]).digest != digest
 
 
+LAZY = {
+    "lazy_o.py": "import importlib as i\nb = i.import_module('blocks_z')\nn = __import__('norm_z')\n",
+    "blocks_z.py": "from importlib import import_module as f\ndef net(x):\n    f(f'heads_z.{x}')\n",
+    "norm_z.py": "import importlib\nimportlib.import_module('sklearn.linear_model')\n",
+    "heads_z/__init__.py": "",
+    "heads_z/linear.py": "import deep_o.more\n",
+}  # fmt: skip
+
+
+def test_what_is_imported_by_a_call_is_brought_and_is_part_of_the_digest(lab):
+    for name, text in LAZY.items():
+        (lab / name).parent.mkdir(exist_ok=True)
+        (lab / name).write_text(text)
+    found = own_code.find(["lazy_o:small"])
+    assert found.run.keys() == LAZY.keys() | {"deep_o/more.py"}
+    assert found.packages == {"sklearn"}
+    for name, source in LAZY.items():
+        digest = own_code.find(["lazy_o:small"]).digest
+        (lab / name).write_text(source + "changed = 1\n")
+        assert own_code.find(["lazy_o:small"]).digest != digest
+
+
+@pytest.mark.parametrize(
+    ("line", "match"),
+    [
+        ("load(name)", r"which module importlib.import_module gets .* in quotes"),
+        ("sys.modules['blocks_o']", r"sys.modules\['blocks_o'\] may be another's .* import it"),
+    ],
+)
+def test_a_module_that_cant_be_followed_is_one_line(lab, line, match):
+    source = (
+        f"import sys\nfrom importlib import import_module as load\nx = sys.modules['json']\n{line}"
+    )
+    (lab / "far_o.py").write_text(source)
+    with pytest.raises(StudyError, match=rf"far_o.py, line 4: {match}") as error:
+        own_code.find(["far_o:small"])
+    assert "\n" not in str(error.value)
+
+
+def test_a_package_brings_its_templates(lab):
+    """As pneumoray itself has some: what code consists of is said once."""
+    (lab / "lab_o" / "page.html").write_text("")
+    assert "lab_o/page.html" in own_code.find(["lab_o.common:x"]).files
+
+
 def test_what_is_installed_or_of_python_is_not_brought():
     found = own_code.find(["resnet18", "torchvision.models:resnet18", "collections:OrderedDict"])
     assert (found.run, found.files, found.packages) == ({}, {}, {"torchvision"})

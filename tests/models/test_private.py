@@ -1,4 +1,4 @@
-"""Private code imports itself by its new names, keeps its lines, and is in nobody's way."""
+"""Private code imports itself whatever else has its names, and is in nobody's way."""
 
 import importlib
 import pickle
@@ -10,42 +10,96 @@ import pytest
 
 from pneumoray.models import private
 
-NAMES = {"nets": "box.nets", "lab": "box.lab"}
+OWN = {
+    "nets_w/__init__.py": "WHO = 'own'\n",
+    "nets_w/a.py": "WHO = 'own a'\nfrom . import WHO as ABOVE\n",
+    "blocks_w.py": "WHO = 'own blocks'\n",
+}
+DECOY = {"nets_w/__init__.py": "WHO = 'decoy'\n", "blocks_w.py": "WHO = 'decoy'\n"}
+
+
+@pytest.fixture
+def decoy(tmp_path, monkeypatch):
+    """Others' modules of the names in OWN, first on the path, and imported."""
+    for name, text in (DECOY | {"stray_w.py": ""}).items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name in ("nets_w", "blocks_w"):
+        monkeypatch.setitem(sys.modules, name, importlib.import_module(name))
+
+
+def run(source, tmp_path):
+    """The module of that source beside OWN."""
+    names = private.install(encoded(OWN | {"uses_w.py": source}), tmp_path / "gone")
+    return importlib.import_module(names["uses_w"])
 
 
 @pytest.mark.parametrize(
-    ("source", "expected"),
+    ("source", "who"),
     [
-        ("import nets", "import box.nets as nets"),
-        ("import nets.a", "import box.nets.a as nets; import box.nets as nets"),
-        ("import nets.a as b", "import box.nets.a as b"),
-        ("import os, nets as n", "import os; import box.nets as n"),
-        ("import os.path, lab.x.y", "import os.path; import box.lab.x.y as lab; import box.lab as lab"),
-        ("from nets import a, b as c", "from box.nets import a, b as c"),
-        ("from lab.x import *", "from box.lab.x import *"),
-        ("from nets import (  # why\n    a,\n)", "from box.nets import (  # why\n    a,\n)"),
-        ("if x: import nets; y = 1", "if x: import box.nets as nets; y = 1"),
-        ("def f():\n    from lab import g  # é\n", "def f():\n    from box.lab import g  # é\n"),
-        ("é = 'ü'; import nets", "é = 'ü'; import box.nets as nets"),
-        ("try: import nets\nfinally: pass", "try: import box.nets as nets\nfinally: pass"),
-        ("import netsuite, os", "import netsuite, os"),
-        ("from . import nets\nfrom .nets import a", "from . import nets\nfrom .nets import a"),
-        ("text = 'import nets'  # import nets", "text = 'import nets'  # import nets"),
-        ("print 'no Python 3'; import nets", "print 'no Python 3'; import nets"),
-        ("import_module('nets')", "import_module('nets')"),
+        ("import nets_w\nWHO = nets_w.WHO", "own"),
+        ("import nets_w.a\nWHO = nets_w.a.WHO + nets_w.WHO", "own aown"),
+        ("import nets_w.a as b\nWHO = b.WHO", "own a"),
+        ("import os.path, nets_w as n, json.decoder\nWHO = os.path.__name__ + n.WHO", "posixpathown"),
+        ("from nets_w import WHO", "own"),
+        ("from nets_w import a as b\nWHO = b.WHO", "own a"),
+        ("from nets_w.a import *", "own a"),
+        ("from nets_w.a import ABOVE as WHO", "own"),
+        ("from blocks_w import WHO", "own blocks"),
+        ("from . import blocks_w\nfrom .blocks_w import WHO", "own blocks"),
+        ("def late():\n    import nets_w\n    return nets_w.WHO\nWHO = late()", "own"),
+        ("import importlib\nWHO = importlib.import_module('nets_w.a').WHO", "own a"),
+        ("import importlib\nWHO = importlib.import_module(name='nets_w').WHO", "own"),
+        ("import importlib\nWHO = importlib.import_module('.a', package='nets_w').WHO", "own a"),
+        ("import importlib\nWHO = importlib.import_module('.blocks_w', __package__).WHO", "own blocks"),
+        ("import importlib.util as u, importlib\nWHO = importlib.__import__('nets_w').WHO", "own"),
+        ("from importlib import import_module as load\nWHO = load('nets_w').WHO", "own"),
+        ("from importlib import *\nWHO = import_module('nets_w').WHO", "own"),
+        ("import importlib as i\nWHO = getattr(i, 'import_' + 'module')('nets' + '_w').WHO", "own"),
+        ("WHO = __import__('nets_w').WHO", "own"),
+        ("WHO = __import__('nets_w.a', fromlist=['WHO']).WHO", "own a"),
+        ("WHO = __import__('nets_w.a').a.WHO", "own a"),
+        ("import builtins\nWHO = builtins.__import__('nets_w').WHO", "own"),
+        ("load = __import__\nWHO = [load(n).WHO for n in ('nets_w',)][0]", "own"),
+        ("exec('import nets_w')\nWHO = nets_w.WHO", "own"),
+        ("space = {}\nexec('from nets_w import WHO', space)\nWHO = space['WHO']", "own"),
+        ("import importlib\nWHO = importlib.import_module('importlib').import_module('nets_w').WHO", "own"),
+        ("import importlib.util\nfrom importlib import util\nWHO = str(importlib.util is util)", "True"),
     ],
 )  # fmt: skip
-def test_imports_are_rewritten_and_nothing_else(source, expected):
-    assert private.rewritten(source, NAMES) == expected
+def test_every_import_of_private_code_gets_its_own(decoy, tmp_path, source, who):
+    assert vars(run(source, tmp_path))["WHO"] == who
+    assert sys.modules["nets_w"].WHO == sys.modules["blocks_w"].WHO == "decoy"
 
 
-def test_what_import_module_is_given_goes_through_a_function():
-    source = (
-        "importlib.import_module(f'nets.{x}', package=None)\nfrom nets import a\nimport_module(y)"
-    )
-    assert private.rewritten(source, NAMES, "to") == (
-        "importlib.import_module(to(f'nets.{x}'), package=None)\nfrom box.nets import a\nimport_module(to(y))"
-    )
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import stray_w",
+        "from stray_w import x",
+        "import importlib\nimportlib.import_module('stray_' + 'w')",
+        "__import__('stray_w')",
+        "import nowhere_w",
+    ],
+)
+def test_what_merely_lies_on_the_path_is_not_there(decoy, tmp_path, source):
+    with pytest.raises(ModuleNotFoundError, match=r"module (stray|nowhere)_w is neither installed"):
+        run(source, tmp_path)
+
+
+def test_what_may_be_missing_is_missing(decoy, tmp_path):
+    source = "try:\n    import stray_w\nexcept ImportError:\n    stray_w = None"
+    assert run(source, tmp_path).stray_w is None
+
+
+def test_what_pip_has_put_anywhere_is_installed(tmp_path, monkeypatch):
+    """As `pip install --target` does."""
+    (tmp_path / "target" / "fast_w-1.0.dist-info").mkdir(parents=True)
+    (tmp_path / "target" / "fast_w.py").write_text("WHO = 'installed'")
+    monkeypatch.syspath_prepend(str(tmp_path / "target"))
+    assert run("from fast_w import WHO", tmp_path).WHO == "installed"
+    del sys.modules["fast_w"]
 
 
 LAB = {

@@ -86,9 +86,18 @@ def test_an_optional_backbone_that_starts_from_random_weights_stays():
 
 def test_one_logit_is_for_two_classes():
     one_logit = Config(backbone="resnet18", output="sigmoid")
-    checks.check_outputs([one_logit], ["a", "b"])
+    checks.check_networks([one_logit], ["a", "b"])
     with pytest.raises(StudyError, match="3 classes: use output: softmax"):
-        checks.check_outputs([one_logit], ["a", "b", "c"])
+        checks.check_networks([one_logit], ["a", "b", "c"])
+
+
+def test_own_code_that_a_model_cant_bring_is_refused_before_anything_trains(tmp_path, monkeypatch):
+    (tmp_path / "nets_open.py").write_text(
+        "import importlib\ndef net(**k):\n    importlib.import_module(k['x'])\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(StudyError, match=r"nets_open.py, line 3: which module .* in quotes$"):
+        checks.check_networks([Config(backbone="nets_open:net")], ["a", "b"])
 
 
 def test_a_study_does_not_go_on_with_the_other_positive_class(tmp_path):

@@ -28,8 +28,7 @@ def study(place, make_bundle):
     journal = Journal(folder.journal)
     for family, val_auroc in (("layers", 0.8), ("resnet", 0.9), ("vgg", 0.7)):
         make_bundle(folder.path / "models" / family, info={"origin": {"family": family}})
-        name = f"pneumoray-a-{family}"
-        journal.append("model", name=name, family=family, val_auroc=val_auroc)
+        journal.append("model", family=family, val_auroc=val_auroc)
     return folder
 
 

@@ -476,7 +476,6 @@ def _make_bundle(folder, seed=0, trial="resnet18-1", backbone="resnet18"):
 def _model(journal, folder, val_auroc, val_digest="same", trial="resnet18-1", **fields):
     journal.append(
         "model",
-        name="pneumoray-demo-resnet",
         family="resnet",
         trial=trial,
         bundle=str(folder),
@@ -516,6 +515,21 @@ def test_champion_moves_only_to_a_better_model_on_the_same_images(
     tracking.replay(journal.path, settings)
     assert _champion(client) == 2
     assert len(client.search_model_versions("name = 'pneumoray-demo-resnet'")) == 5
+
+
+@pytest.mark.parametrize("older", [{}, {"name": "pneumoray-demo-resnet"}])
+def test_a_model_is_called_as_mlflow_yaml_says(
+    older, journal, settings, client, tmp_path, monkeypatch
+):
+    """Also one of a journal that notes another name, as older ones do."""
+    monkeypatch.setattr(
+        replayer.with_mlflow("registry"), "_save", lambda path, entry, model: path.mkdir()
+    )
+    journal.append("study", **STUDY)
+    _begin(journal)
+    _model(journal, _make_bundle(tmp_path / "bundle", 0), 0.9, **older)
+    tracking.replay(journal.path, settings.model_copy(update={"model": "{family} of {study}"}))
+    assert [model.name for model in client.search_registered_models()] == ["resnet of demo"]
 
 
 def test_a_bundle_that_was_replaced_is_not_registered_for_its_old_trial(

@@ -29,7 +29,7 @@ def pack(study, data, images, positive, overrides, small, workspace, yes):
         check_size(chosen, yes)
         listed = prepare.list_images(chosen, data, images, place)
         configs = configurations(chosen)
-        checks.check_outputs(configs, listed[0].classes)
+        checks.check_networks(configs, listed[0].classes)
         made = prepare.pack_images(chosen, configs, listed, place, on_event=progress)
         for finding in made.findings:
             progress({"type": "finding", **asdict(finding)})
