@@ -24,7 +24,7 @@ def download(settings: Settings, uri: str, folder: Path) -> Path:
     Only data is fetched, no code. Raises TrackingError when there is no such model, or none of ours.
     """
     match = _URI.fullmatch(uri)
-    if match is None or words.no_model(match["name"]):
+    if match is None or words.why_no_model(match["name"]):
         raise TrackingError(
             f"{uri!r} is no registered model: write models:/NAME@champion or models:/NAME/1"
         )

@@ -114,12 +114,12 @@ class Settings(pydantic.BaseModel):
         """What MLflow would refuse of each record is refused here, before anything is trained."""
         longest = "x" * words.LONGEST_NAME
         model = self.model_name(longest, longest)
-        if why := words.no_model(model):
+        if why := words.why_no_model(model):
             raise ValueError(f"model {self.model!r} can't name a model: {why}")
-        if why := words.no_line(self.experiment_name(longest), words.LONGEST_MODEL):
+        if why := words.why_no_line(self.experiment_name(longest), words.LONGEST_MODEL):
             raise ValueError(f"experiment {self.experiment!r} can't name an experiment: {why}")
         for key, value in self.tags.items():
-            if why := words.no_key(key) or words.no_text(value):
+            if why := words.why_no_key(key) or words.why_no_text(value):
                 raise ValueError(f"tags {key!r}: {why}")
             if key in OURS or key.startswith(_OUR_PREFIXES):
                 raise ValueError(

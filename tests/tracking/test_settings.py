@@ -111,5 +111,5 @@ def test_a_tags_key_passes_where_mlflow_takes_it(client):
             taken[key] = True
         except MlflowException:
             taken[key] = False
-    assert {key: words.no_key(key) == "" for key in KEYS} == taken
+    assert {key: words.why_no_key(key) == "" for key in KEYS} == taken
     assert 0 < sum(taken.values()) < len(KEYS)
