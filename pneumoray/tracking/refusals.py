@@ -95,5 +95,5 @@ def one_line(error: Exception, settings: Settings) -> str:
     """
     kind = "" if hasattr(error, "error_code") else f"{type(error).__name__}: "
     text = " ".join(f"{kind}{error}".split()).removesuffix(".")
-    text = redacted(text, settings.tracking_uri)
+    text = redacted(text, settings.tracking_uri, settings.artifacts)
     return text if len(text) <= _LONGEST else f"{text[:120]} ... {text[-170:]}"
