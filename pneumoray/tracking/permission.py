@@ -2,7 +2,6 @@
 
 import json
 import os
-import urllib.error
 import urllib.parse
 from collections.abc import Iterable
 from pathlib import Path
@@ -69,16 +68,14 @@ def _probe(uri: str, path: str, body: dict[str, Any] | None, what: str) -> dict[
 
     Raises TrackingError where the user is refused.
     """
-    try:
-        return json.loads(ask(uri, _API + path, body))
-    except urllib.error.HTTPError as error:
-        error.close()
-        code = error.code
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", error)
-        raise TrackingError(
-            f"MLflow server {shown(uri)} does not {what} ({reason}); {ELSE}"
-        ) from None
+    code, text = ask(uri, _API + path, body)
+    if code < 400:
+        try:
+            return json.loads(text)
+        except ValueError:
+            raise TrackingError(
+                f"MLflow server {shown(uri)} does not {what} (its answer is no JSON); {ELSE}"
+            ) from None
     if code in _TAKES_NONE:
         raise TrackingError(
             f"{shown(uri)} takes no request that writes (HTTP {code}), so that runs can't be sent to it: "
