@@ -17,7 +17,7 @@ from pneumoray.tracking.settings import Settings
 
 OLDEST_MAJOR = 3
 TIMEOUT_SECONDS = 5.0
-_VERSION = re.compile(r"(\d+)[\w.+-]*")
+_VERSION = re.compile(r"(\d+)\.[\w.+-]+")
 ELSE = "name another with --mlflow FILE or MLFLOW_TRACKING_URI"
 LOG_IN = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
 _NEXT = f"start it, or {ELSE}"
@@ -94,7 +94,7 @@ def _check_server(uri: str) -> None:
         raise TrackingError(f"MLflow server {name} refuses to let us in (HTTP {status}); {LOG_IN}")
     if status >= 400:
         raise TrackingError(f"{name} answers with HTTP {status}, not as MLflow; {_NEXT}")
-    if (match := _VERSION.match(version.strip())) is None:
+    if (match := _VERSION.fullmatch(version.strip())) is None:
         raise TrackingError(f"{name} is no MLflow server (it has no version); {_NEXT}")
     if int(match[1]) < OLDEST_MAJOR:
         raise TrackingError(

@@ -168,14 +168,16 @@ def find_settings(path: Path | None, workspace: Path, demo: bool = False) -> Set
         if candidate == path or candidate.is_file():
             settings, base = _read(candidate), candidate.absolute().parent
             break
-    uri = settings.tracking_uri.format(workspace=quote(str(workspace.absolute())))
+    plain = str(workspace.absolute())
+    uri, artifacts = settings.tracking_uri.format(workspace=quote(plain)), settings.artifacts
     if not demo and (named := os.environ.get(ENVIRONMENT_VARIABLE)):
         uri, base = named, Path.cwd()
-    artifacts = base / settings.artifacts.format(workspace=workspace.absolute())
-    if "://" in settings.artifacts:  # a bucket
-        return settings.model_copy(update={"tracking_uri": _absolute(uri, base)})
+    if "://" in artifacts:  # a bucket, say
+        artifacts = artifacts.format(workspace=quote(plain))
+    else:
+        artifacts = str(base / artifacts.format(workspace=plain))
     return settings.model_copy(
-        update={"tracking_uri": _absolute(uri, base), "artifacts": str(artifacts)}
+        update={"tracking_uri": _absolute(uri, base), "artifacts": artifacts}
     )
 
 

@@ -365,6 +365,7 @@ def test_a_server_of_version_three_is_taken(fake_server):
     [
         ({"/version": (200, "2.22.1"), "/health": (200, "OK")}, "is of version 2.22.1; 3 or newer"),
         ({"/version": (200, "<html>")}, "is no MLflow server"),
+        ({"/version": (200, "404 not found")}, "is no MLflow server"),
         ({}, "HTTP 404"),
         ({"/version": (200, "3.5.0"), "/health": (503, "")}, r"is not healthy \(HTTP 503\)"),
         ({"/version": (401, "")}, "MLFLOW_TRACKING_USERNAME"),
