@@ -126,13 +126,15 @@ def _everything(client):
     return found
 
 
-def test_a_study_is_a_parent_run_with_a_run_for_each_trial(journal, settings, client, tmp_path):
+def test_a_study_is_a_parent_run_with_a_run_for_each_trial(
+    journal, settings, client, tmp_path, save_checkpoint
+):
     folder = tmp_path / "trial"
-    (folder / "epoch-0003").mkdir(parents=True)
+    folder.mkdir()
     (folder / "curves.png").write_bytes(b"png")
     images = pd.DataFrame({"id": ["a", "b"], "label": [0, 1], "group": ["p", "q"]})
     val = Predictions(images, np.array([[0.9, 0.1], [0.2, 0.8]]), ("NORMAL", "PNEUMONIA"))
-    val.save(folder / "epoch-0003" / "val_predictions.csv")
+    save_checkpoint(folder, 3, val)
     _whole_study(journal, folder)
     tracking.replay(journal.path, settings)
 
