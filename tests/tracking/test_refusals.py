@@ -16,7 +16,6 @@ from pneumoray import tracking
 from pneumoray.errors import TrackingError
 from pneumoray.journal import Journal
 from pneumoray.predictions import Predictions
-from pneumoray.tracking import replayer
 
 PACK = {"hash": "ab" * 32, "path": "/packs/abab", "num_train": 7, "num_val": 3, "num_test": 4}
 STUDY = {"study": "demo", "config": {"name": "demo"}, "pack": PACK, "tags": {}, "findings": []}
@@ -29,19 +28,7 @@ REPORT = {
 
 
 @pytest.fixture
-def models(monkeypatch):
-    """Registered models without MLflow's own, which take a second each; returns the registry."""
-
-    def save(path, entry, model):
-        shutil.copytree(entry.folder, path)
-
-    registry = replayer.with_mlflow("registry")
-    monkeypatch.setattr(registry, "_save", save)
-    return registry
-
-
-@pytest.fixture
-def study(journal, make_bundle, models, tmp_path, save_checkpoint):
+def study(journal, make_bundle, models_unwrapped, tmp_path, save_checkpoint):
     """A study of two trials in a journal: trained, registered, voted, ended. Returns the journal's path."""
     images = pd.DataFrame({"id": ["a", "b"], "label": [0, 1], "group": ["001", "NA"]})
     journal.append("study", **STUDY)

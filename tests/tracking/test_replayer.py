@@ -2,7 +2,6 @@
 
 import http.server
 import json
-import shutil
 import socket
 import subprocess
 import sys
@@ -494,13 +493,8 @@ def _champion(client):
 
 
 def test_champion_moves_only_to_a_better_model_on_the_same_images(
-    journal, settings, client, tmp_path, monkeypatch
+    journal, settings, client, tmp_path, models_unwrapped
 ):
-    def save(path, entry, model):  # MLflow's own takes a second each
-        shutil.copytree(entry.folder, path)
-
-    monkeypatch.setattr(replayer.with_mlflow("registry"), "_save", save)
-
     def steps():
         yield {"val_auroc": 0.9}, 1
         yield {"val_auroc": 0.8}, 1
