@@ -54,7 +54,7 @@ class Config(Settings):
         if not self.family:
             object.__setattr__(self, "family", names.family_of(self.backbone))
             self.model_fields_set.discard("family")  # nobody has set it
-        if why := words.no_name(self.family):
+        if why := words.why_no_name(self.family):
             raise ValueError(
                 f"family {self.family!r} can't be the name of a folder and a model: {why}"
             )

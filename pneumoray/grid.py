@@ -155,7 +155,7 @@ def _arms(arms: Any) -> dict[str, Table]:
             f"arms are {arms!r}: write names and their settings, as {{small: {{image_size: 64}}}}"
         )
     for name, settings in arms.items():
-        if why := words.no_line(str(name)):
+        if why := words.why_no_line(str(name)):
             raise StudyError(f"arm {str(name)!r:.60}: {why}; rename it")
         for field in settings:
             _check_field(field, f"arm {name!r}: ")

@@ -12,7 +12,7 @@ def is_inside() -> bool:
     return VARIABLE in os.environ
 
 
-def misplaced(path: Path | str) -> str:
+def why_misplaced(path: Path | str) -> str:
     """What is wrong with a path that a user gave, as it stands in this job; '' where nothing is.
 
     A job that was submitted with a working folder begins in a copy of it; any other begins where

@@ -17,8 +17,9 @@ _TRACKING_URI = "MLFLOW_TRACKING_URI"
 _SHORTEST = 4  # of a secret that is looked for in a text: a shorter one is a part of other words
 _HIDDEN = "***"
 _USER = re.compile(r"(?<=://)(?!/).*@")  # a password may hold '/', '@' or ' '; it should not
-_USER_IN_TEXT = re.compile(r"(?<=://)[^\s/?#'\"<>|]*@")
-_PASSWORD = re.compile(r"://[^\s/:@]*:[^/@]+@")
+_BEFORE_PASSWORD = r"(?<=://)[^\s/:@\[]*:(?!\d*[/?#])"  # a name, and no port behind it
+_PASSWORD = re.compile(rf"{_BEFORE_PASSWORD}.+@")
+_USER_IN_TEXT = re.compile(rf"(?:{_BEFORE_PASSWORD}[^\s'\"<>|]*|(?<=://)[^\s/?#'\"<>|]*)@")
 _LOGIN = re.compile(r"\b(Basic|Bearer) (?=\S*[A-Z0-9=])[\w+/=.~-]{8,}")
 _QUERY = re.compile(r"(?i)\b(\w*(?:password|passwd|pwd|token|secret))=[^&;\s'\"]+")
 
@@ -46,11 +47,14 @@ def redacted(text: str, *uris: str) -> str:
 
 
 def _passwords(uri: str) -> set[str]:
-    """The password of `uri`, as it stands there and decoded; a user without one is a token."""
+    """The password of `uri`, as it stands there and decoded; a server's user without one is a token."""
     found = set()
     if match := _USER.search(uri):
         user, _, password = match[0].removesuffix("@").partition(":")
-        found = {password or user}
+        if uri.startswith("http"):
+            found = {password or user}
+        elif "/" not in user:  # else it is of a path
+            found = {password}
     found |= {match[0].partition("=")[2] for match in _QUERY.finditer(uri)}
     return found | {urllib.parse.unquote(one) for one in found}
 

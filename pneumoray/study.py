@@ -17,7 +17,7 @@ Table = dict[str, Any]
 
 
 def _as_name(word: str) -> str:
-    if why := words.no_name(word):
+    if why := words.why_no_name(word):
         raise ValueError(why)
     return word
 

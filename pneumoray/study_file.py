@@ -36,7 +36,7 @@ def text_of(name_or_path: str) -> str:
             "utf-8"
         )
     elif path.suffix in _SUFFIXES:
-        if wrong := ray_job.misplaced(path):
+        if wrong := ray_job.why_misplaced(path):
             raise StudyError(f"study {wrong}")
         try:
             return path.read_text("utf-8")

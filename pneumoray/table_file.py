@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from pneumoray.errors import WorkspaceError
+
 # Columns of words. A class may be called 1, 001, NA or True, and a family or an arm as well.
 _TEXT = frozenset(
     (
@@ -33,9 +35,14 @@ _NUMBER = re.compile(r"-?(?:(?:0|[1-9]\d*)(?:\.\d*)?(?:e[+-]\d\d+)?|inf)")
 def read(path: Path) -> pd.DataFrame:
     """The table in `path`. A column is of numbers where every cell is one and its name tells no words.
 
-    An empty cell is missing. Nothing else is: 'NA', 'None', 'nan' and 'null' are words.
+    An empty cell is missing. Nothing else is: 'NA', 'None', 'nan' and 'null' are words. Raises
+    WorkspaceError when the file is missing or damaged.
     """
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise WorkspaceError(f"table {path} can't be read: {reason}; run again") from None
     return table.apply(lambda column: _typed(column) if len(column) else column)
 
 

@@ -19,7 +19,7 @@ _DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 _KEY = re.compile(r"[/\w.\- :]*")  # of MLflow, which lets no sign but these into a key
 
 
-def no_name(word: str) -> str:
+def why_no_name(word: str) -> str:
     """Why `word` can't name a folder, a file and a part of a registered model's name.
 
     Letters and digits of any script, and . _ - + and single spaces inside. No word is a folder on
@@ -29,17 +29,17 @@ def no_name(word: str) -> str:
         return "it is empty"
     if (size := len(word.encode(errors="replace"))) > LONGEST_NAME:
         return f"it takes {size} bytes, {LONGEST_NAME} are allowed: a letter of English is one byte"
-    return _no_name_of_any_length(word)
+    return _why_no_name_of_any_length(word)
 
 
-def no_model(word: str) -> str:
+def why_no_model(word: str) -> str:
     """Why `word` can't be the whole name of a registered model, which stands in a URI and a filter."""
     if len(word) > LONGEST_MODEL:
         return f"it may have {len(word)} characters, {LONGEST_MODEL} are allowed"
-    return _no_name_of_any_length(word)
+    return _why_no_name_of_any_length(word)
 
 
-def no_line(word: str, longest: int = LONGEST_NAME) -> str:
+def why_no_line(word: str, longest: int = LONGEST_NAME) -> str:
     """Why `word` can't stand in a line of a table or a report: control characters, or its length."""
     if len(word) > longest:
         return f"it has {len(word)} characters, {longest} are allowed"
@@ -49,12 +49,12 @@ def no_line(word: str, longest: int = LONGEST_NAME) -> str:
     return ""
 
 
-def no_text(word: str) -> str:
+def why_no_text(word: str) -> str:
     """Why `word` can't be a tag's value: as a line, but longer, and with line breaks."""
-    return no_line(re.sub(r"[\n\t]", " ", word), LONGEST_TEXT)
+    return why_no_line(re.sub(r"[\n\t]", " ", word), LONGEST_TEXT)
 
 
-def no_key(word: str) -> str:
+def why_no_key(word: str) -> str:
     """Why MLflow would refuse `word` as the key of a tag."""
     if len(word) > LONGEST_KEY:
         return f"it has {len(word)} characters, {LONGEST_KEY} are allowed"
@@ -77,7 +77,7 @@ def twins(words: Iterable[str]) -> tuple[str, str] | None:
     return None
 
 
-def _no_name_of_any_length(word: str) -> str:
+def _why_no_name_of_any_length(word: str) -> str:
     for letter in word:
         if unicodedata.category(letter)[0] not in "LMN" and letter not in _SIGNS:
             signs = "letters, digits and . _ - + and spaces"

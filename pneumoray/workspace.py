@@ -104,7 +104,7 @@ def open_workspace(path: Path | str | None = None, *, to_write: bool = True) -> 
             "for every job)"
         )
     root = named.absolute()
-    if why := words.no_line(str(root), words.LONGEST_PATH):
+    if why := words.why_no_line(str(root), words.LONGEST_PATH):
         raise WorkspaceError(
             f"workspace {str(root)!r:.200}: {why}; name another with --workspace or {ENVIRONMENT_VARIABLE}"
         )

@@ -42,11 +42,11 @@ def in_job(tmp_path, monkeypatch):
 def test_a_relative_path_means_nothing_unless_the_folder_was_sent(
     in_job, described, path, is_wrong
 ):
-    assert ray_job.misplaced(path) == ""
+    assert ray_job.why_misplaced(path) == ""
     assert not ray_job.is_inside()
     in_job(described)
     assert ray_job.is_inside()
-    wrong = ray_job.misplaced(path)
+    wrong = ray_job.why_misplaced(path)
     assert bool(wrong) is is_wrong
     if is_wrong:
         assert wrong.startswith(f"{path} is a relative path")

@@ -30,7 +30,15 @@ def test_a_uri_is_shown_without_who_and_what_opens_it(uri, shown):
     ("uri", "has"),
     [
         ("sftp://user:secret@host/a", True),
+        ("sftp://user:1234@host/a", True),
+        ("s3://AKIA:sec+ret/x@bucket", True),
+        ("s3://user:pa/ss@host/b", True),
+        ("s3://user:p@/s?s#w@host:1/b@c", True),
         ("s3://bucket/a@b:c", False),
+        ("s3://bucket/a:b@c", False),
+        ("http://host:5000/a@b", False),
+        ("http://host:5000?a@b", False),
+        ("http://[::1]:5000/a@b", False),
         ("wasbs://container@account.blob.core.windows.net/a", False),
         ("https://host/a?token=secret", True),
         ("/home/me@work/artifacts", False),
@@ -62,3 +70,30 @@ def test_a_password_with_a_space_is_a_password():
     assert redaction.shown(uri) == "postgresql://host:5432/db"
     assert redaction.has_password(uri)
     assert redaction.has_password("s3://key:s3c ret@bucket/x")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("err for s3://user:pa/ss@host/b", "err for s3://host/b"),
+        ("'s3://AKIA:sec+ret/x@bucket', a@b", "'s3://bucket', a@b"),
+        ("no http://user:p@ss/w?rd@host/x@y z", "no http://y z"),  # rather too much than too little
+        ("see http://host:5000/a@b", "see http://host:5000/a@b"),
+        ("see http://[::1]:5000/a@b", "see http://[::1]:5000/a@b"),
+        ("see s3://bucket/a@b:c", "see s3://bucket/a@b:c"),
+        ("at http://me:x@host:1 and http://you:y@there", "at http://host:1 and http://there"),
+    ],
+)
+def test_a_password_with_a_slash_is_hidden_in_a_text_and_a_port_is_none(text, expected):
+    assert redaction.redacted(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("uri", "text"),
+    [
+        ("wasbs://container@account/a", "the container is gone"),
+        ("s3://bucket/a:models@b", "no models in bucket/a"),
+    ],
+)
+def test_what_is_no_password_of_a_place_for_files_stays_in_a_text(uri, text):
+    assert redaction.redacted(text, uri) == text

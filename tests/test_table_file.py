@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from pneumoray import table_file
+from pneumoray.errors import WorkspaceError
 
 WORDS = [
     "NA",
@@ -67,3 +68,11 @@ def test_a_setting_that_is_null_or_true_stays_as_a_study_writes_it(tmp_path):
 def test_a_table_without_rows_has_its_columns(tmp_path):
     (tmp_path / "table.csv").write_text("class,called\n")
     assert table_file.read(tmp_path / "table.csv").columns.tolist() == ["class", "called"]
+
+
+@pytest.mark.parametrize("text", ["", 'class\n"N', "a,b\n1,2,3\n4,5,6,7\n", None])
+def test_a_damaged_or_missing_table_is_one_line(tmp_path, text):
+    if text is not None:
+        (tmp_path / "table.csv").write_text(text)
+    with pytest.raises(WorkspaceError, match=r"table .*table\.csv can't be read: .*; run again$"):
+        table_file.read(tmp_path / "table.csv")

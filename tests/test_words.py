@@ -58,7 +58,7 @@ BAD = {
 
 @pytest.mark.parametrize("word", GOOD)
 def test_a_good_name_is_a_folder_and_comes_back_as_it_is(word, tmp_path):
-    assert words.no_name(word) == ""
+    assert words.why_no_name(word) == ""
     (tmp_path / f".{word}.tmp-12345678-old").mkdir()  # the longest name that is made of it
     (tmp_path / word).mkdir()
     assert (tmp_path / word).name == word
@@ -67,7 +67,7 @@ def test_a_good_name_is_a_folder_and_comes_back_as_it_is(word, tmp_path):
 
 @pytest.mark.parametrize(("word", "reason"), BAD.items(), ids=map(ascii, range(len(BAD))))
 def test_a_bad_name_is_refused_in_one_line(word, reason):
-    why = words.no_name(word)
+    why = words.why_no_name(word)
     assert re.search(reason, why)
     assert "\n" not in why
     assert why.isprintable()
@@ -83,24 +83,24 @@ def test_names_that_some_systems_take_for_one_are_twins():
 
 
 def test_a_models_name_may_be_longer_than_a_part_of_it():
-    assert words.no_model("x" * 250) == ""
-    assert "251 characters, 250 are allowed" in words.no_model("x" * 251)
-    assert "'/'" in words.no_model("a/b")
+    assert words.why_no_model("x" * 250) == ""
+    assert "251 characters, 250 are allowed" in words.why_no_model("x" * 251)
+    assert "'/'" in words.why_no_model("a/b")
 
 
 def test_a_value_holds_text_and_no_control_characters():
-    assert words.no_text("two lines\nand a\ttab, ü 한") == ""
-    assert r"'\x00'" in words.no_text("a\0")
-    assert r"'\ud800'" in words.no_text("\ud800")
-    assert "5001 characters, 5000 are allowed" in words.no_text("x" * 5001)
+    assert words.why_no_text("two lines\nand a\ttab, ü 한") == ""
+    assert r"'\x00'" in words.why_no_text("a\0")
+    assert r"'\ud800'" in words.why_no_text("\ud800")
+    assert "5001 characters, 5000 are allowed" in words.why_no_text("x" * 5001)
 
 
 def test_a_line_holds_no_line_break():
-    assert words.no_line("Effusion, left | ü 한 <b>") == ""
-    assert r"'\n'" in words.no_line("two\nlines")
-    assert "101 characters, 100 are allowed" in words.no_line("x" * 101)
-    assert "4 characters, 3 are allowed" in words.no_line("long", 3)
+    assert words.why_no_line("Effusion, left | ü 한 <b>") == ""
+    assert r"'\n'" in words.why_no_line("two\nlines")
+    assert "101 characters, 100 are allowed" in words.why_no_line("x" * 101)
+    assert "4 characters, 3 are allowed" in words.why_no_line("long", 3)
 
 
 def test_a_line_break_at_the_end_of_a_key_is_refused_though_mlflow_takes_it():
-    assert r"'\n'" in words.no_key("team\n")
+    assert r"'\n'" in words.why_no_key("team\n")

@@ -141,7 +141,7 @@ def _check_classes(names: Iterable[str]) -> None:
     """Classes become columns of tables, and words of reports."""
     by_form: dict[str, str] = {}
     for name in sorted(names):
-        if why := words.no_line(name):
+        if why := words.why_no_line(name):
             raise DataError(f"class {name!r:.60}: {why}; rename it")
         other = by_form.setdefault(unicodedata.normalize("NFC", name), name)
         if other != name:

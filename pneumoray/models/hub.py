@@ -24,7 +24,7 @@ def why_not(backbone: str) -> str:
         return ""
     reason = ""
     for url in urls:
-        reason = no_answer(url)
+        reason = why_no_answer(url)
         if "HTTP Error 404" not in reason:  # else the next one may be there
             break
     return reason
@@ -49,7 +49,7 @@ def cached(backbone: str) -> Path | None:
 
 
 @functools.cache
-def no_answer(url: str, patience_seconds: float = 4) -> str:
+def why_no_answer(url: str, patience_seconds: float = 4) -> str:
     """Why the file at `url` can't be fetched, or '' where its server offers it in time.
 
     Asked once in a process, through the environment's proxies. A firewall that drops packets never

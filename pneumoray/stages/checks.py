@@ -21,7 +21,7 @@ _NAMED = 3  # patients in the message about a leak
 
 
 def check_listed(
-    manifest: Manifest, configs: Iterable[Config], no_patients: bool, allow_leaks: bool
+    manifest: Manifest, configs: Sequence[Config], no_patients: bool, allow_leaks: bool
 ) -> None:
     """Refuse what shows before an image is read; copies in two splits show afterwards."""
     check_patients(manifest, no_patients)

@@ -36,7 +36,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class Overview:
-    """A workspace's studies, the last trained first; `meant` is what a command means by default."""
+    """A workspace's studies: first `meant`, which a command means by default, then by their times."""
 
     studies: list[Summary]
     meant: str | None
@@ -53,7 +53,8 @@ def overview(workspace: Path | str | None = None) -> Overview:
     except StudyError:
         meant = None
     return Overview(
-        sorted(found, key=lambda one: -(one.trained_at or 0)),
+        # that one was trained last, whatever this machine's clock, or another's, said of it
+        sorted(found, key=lambda one: (one.study != meant, -(one.trained_at or 0))),
         meant,
         num_bytes(place.packs),
         sum(num_bytes(place.root / name) for name in ("mlflow.db", "mlartifacts")),

@@ -76,7 +76,7 @@ def list_images(
             "for every job); '--study demo' brings its own"
         )
     for given in (named, images) if str(named) not in GENERATED else ():
-        if given and (wrong := ray_job.misplaced(given)):
+        if given and (wrong := ray_job.why_misplaced(given)):
             raise DataError(f"data {wrong}")
     place, root = Path(named).expanduser(), images
     if str(named) in GENERATED:

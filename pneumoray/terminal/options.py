@@ -27,7 +27,7 @@ class _Given(_Named):
     """A path that means in a Ray job what it meant where the job was submitted, or is refused."""
 
     def convert(self, value, param, ctx):
-        if wrong := ray_job.misplaced(value):
+        if wrong := ray_job.why_misplaced(value):
             self.fail(wrong, param, ctx)
         return super().convert(value, param, ctx)
 

@@ -2,7 +2,8 @@
 
 settings.py      mlflow.yaml: where runs and models go; sqlite.py: a database's path as a URI
 locations.py     where the database says that files lie, and where they lie now
-server.py        is the server there, and new enough; permission.py: may this user write there
+server.py        is the server there, and new enough; request.py: asked as MLflow asks
+permission.py    may this user write there
 pages.py         MLflow's pages on this machine; view.py: how they show a study's runs first
 replayer.py      one thread that sends the journal's lines, and never makes training wait
 lines.py         the journal's lines, as they are sent; loading.py: MLflow, imported late and quiet

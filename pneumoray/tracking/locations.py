@@ -38,7 +38,7 @@ def here(settings: Settings, uri: str) -> str:
     They did where they are found there; else where the old place is gone, or has the database that
     this one is a copy of. What lies anywhere else is left as it is.
     """
-    path, artifacts = _path(uri), _path(settings.artifacts)
+    path, artifacts = path_of(uri), path_of(settings.artifacts)
     if path is None or artifacts is None or path.is_relative_to(artifacts):
         return uri
     old = next((one for one in (path, *path.parents) if one.name == artifacts.name), None)
@@ -54,7 +54,7 @@ def bring_here(settings: Settings) -> str:
 
     Raises TrackingError where that can't be written.
     """
-    database, artifacts = settings.database, _path(settings.artifacts)
+    database, artifacts = settings.database, path_of(settings.artifacts)
     if database is None or artifacts is None or not database.is_file():
         return ""
     try:
@@ -111,7 +111,7 @@ def _relative(source: str) -> str:
     return json.dumps(values | {"uri": f"packs/{pack.name}"}) if is_ours else source
 
 
-def _path(location: str) -> Path | None:
+def path_of(location: str) -> Path | None:
     """The path that a location on this machine names; None of any other, as of a bucket."""
     if location.startswith("file:"):
         return Path(unquote(urlsplit(location).path))

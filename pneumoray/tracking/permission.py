@@ -2,7 +2,7 @@
 
 import json
 import os
-import urllib.error
+import sqlite3
 import urllib.parse
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 from pneumoray.errors import TrackingError
 from pneumoray.redaction import redacted, shown
+from pneumoray.tracking.locations import path_of
 from pneumoray.tracking.server import ELSE, LOG_IN, ask
 from pneumoray.tracking.settings import Settings
 
@@ -36,10 +37,10 @@ def check_writing(settings: Settings, study: str, families: Iterable[str]) -> No
             [settings.model_name(study, family) for family in sorted(set(families))],
         )
     elif settings.is_database:
-        if settings.database is None:  # server.py has asked a file
+        if settings.database is None or settings.database.exists():
             _check_database(uri)
-        if "://" not in settings.artifacts:
-            _check_folder(Path(settings.artifacts))
+        if folder := path_of(settings.artifacts):
+            _check_folder(folder)
 
 
 def _ask_to_write(uri: str, experiment: str, models: Iterable[str]) -> None:
@@ -69,16 +70,14 @@ def _probe(uri: str, path: str, body: dict[str, Any] | None, what: str) -> dict[
 
     Raises TrackingError where the user is refused.
     """
-    try:
-        return json.loads(ask(uri, _API + path, body))
-    except urllib.error.HTTPError as error:
-        error.close()
-        code = error.code
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", error)
-        raise TrackingError(
-            f"MLflow server {shown(uri)} does not {what} ({reason}); {ELSE}"
-        ) from None
+    code, text = ask(uri, _API + path, body)
+    if code < 400:
+        try:
+            return json.loads(text)
+        except ValueError:
+            raise TrackingError(
+                f"MLflow server {shown(uri)} does not {what} (its answer is no JSON); {ELSE}"
+            ) from None
     if code in _TAKES_NONE:
         raise TrackingError(
             f"{shown(uri)} takes no request that writes (HTTP {code}), so that runs can't be sent to it: "
@@ -98,20 +97,21 @@ def _check_database(uri: str) -> None:
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        engine = sqlalchemy.create_engine(uri)
+        engine = sqlalchemy.create_engine(uri, poolclass=sqlalchemy.NullPool)
         with engine.connect() as connection:
             known = sqlalchemy.inspect(connection).get_table_names()
             for table in sorted({"experiments", "runs", "model_versions"}.intersection(known)):
                 for statement in _CHANGE_NOTHING:
                     connection.execute(sqlalchemy.text(statement.format(table=table)))
             connection.rollback()
-        engine.dispose()
     except ImportError as error:
         raise TrackingError(
             f"database {shown(uri)} needs the Python package {error.name}, which is not installed: "
             f"install it, or {ELSE}"
         ) from None
     except SQLAlchemyError as error:
+        if getattr(getattr(error, "orig", None), "sqlite_errorcode", 0) == sqlite3.SQLITE_BUSY:
+            return  # somebody else writes now, so it can be written
         reason = " ".join(str(getattr(error, "orig", None) or error).split())
         raise TrackingError(
             f"database {shown(uri)} can't be written ({redacted(reason, uri)}); let this user change its "

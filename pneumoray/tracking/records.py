@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from mlflow.entities import Metric
 
-from pneumoray import words
+from pneumoray import checkpoint, words
 from pneumoray.tracking import descriptions, experiment, lengths, metrics, registry, scores
 from pneumoray.tracking.refusals import Gone
 from pneumoray.tracking.runs import ENSEMBLE, TRIAL, Runs
@@ -126,8 +126,11 @@ class Writer:
         self.runs.tag(run_id, tags | {_NOTE: descriptions.of_trial(record)})
         if record.get("folder"):
             folder = Path(record["folder"])
-            tables = sorted(folder.glob("epoch-*/val_predictions.csv"))[-1:]
-            for path in (*(folder / name for name in _FILES), *tables):
+            paths = [folder / name for name in _FILES]
+            with self.runs.refusals.step():
+                if newest := checkpoint.newest(folder):
+                    paths.append(newest / "val_predictions.csv")
+            for path in paths:
                 if path.is_file():  # a run that was stopped writes none
                     self.runs.file(run_id, path.name, path)
 

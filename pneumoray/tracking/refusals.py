@@ -1,9 +1,12 @@
-"""What of a record can't be written, while its other parts are: refused by MLflow, or gone from here."""
+"""What of a record can't be written, while its other parts are: refused by MLflow, or gone from here.
+
+A file of the workspace that is damaged is as good as gone.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pneumoray.errors import PneumorayError, TrackingError
+from pneumoray.errors import PneumorayError, TrackingError, WorkspaceError
 from pneumoray.redaction import redacted, shown
 from pneumoray.tracking.server import ELSE, check
 from pneumoray.tracking.settings import Settings
@@ -47,7 +50,7 @@ class Refusals:
         """What fails within is collected. An error that says that the server is away goes on."""
         try:
             yield
-        except (Gone, FileNotFoundError) as error:
+        except (Gone, FileNotFoundError, WorkspaceError) as error:
             name = getattr(error, "filename", None)
             self.gone.append(redacted(f"{name} is missing" if name else str(error)))
         except Exception as error:
@@ -95,5 +98,5 @@ def one_line(error: Exception, settings: Settings) -> str:
     """
     kind = "" if hasattr(error, "error_code") else f"{type(error).__name__}: "
     text = " ".join(f"{kind}{error}".split()).removesuffix(".")
-    text = redacted(text, settings.tracking_uri)
+    text = redacted(text, settings.tracking_uri, settings.artifacts)
     return text if len(text) <= _LONGEST else f"{text[:120]} ... {text[-170:]}"

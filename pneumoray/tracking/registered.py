@@ -13,6 +13,7 @@ from pneumoray.errors import TrackingError, did_you_mean
 from pneumoray.redaction import shown
 from pneumoray.tracking.client import connect
 from pneumoray.tracking.locations import here
+from pneumoray.tracking.refusals import one_line
 from pneumoray.tracking.settings import Settings
 
 _URI = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[\w-]+)|/(?P<version>[0-9]{1,9}))")
@@ -24,7 +25,7 @@ def download(settings: Settings, uri: str, folder: Path) -> Path:
     Only data is fetched, no code. Raises TrackingError when there is no such model, or none of ours.
     """
     match = _URI.fullmatch(uri)
-    if match is None or words.no_model(match["name"]):
+    if match is None or words.why_no_model(match["name"]):
         raise TrackingError(
             f"{uri!r} is no registered model: write models:/NAME@champion or models:/NAME/1"
         )
@@ -38,9 +39,8 @@ def download(settings: Settings, uri: str, folder: Path) -> Path:
             tracking_uri=settings.tracking_uri,
         )
     except (MlflowException, OSError) as error:
-        reason = " ".join(str(error).split())[:200]
         raise TrackingError(
-            f"the files of {uri} can't be fetched from {source} ({reason}); "
+            f"the files of {uri} can't be fetched from {source} ({one_line(error, settings)}); "
             "check that the place is still there, or train again"
         ) from None
     bundles = sorted(Path(place).glob("*/bundle.json"))

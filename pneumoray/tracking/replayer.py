@@ -104,6 +104,7 @@ class Replayer:
         self.flush()
         if self._waiting:
             self._start_over()
+            self.whole = False  # from the first that waits on
             self.on_sent = lambda done, total: None  # once is enough
             self.flush()
         if self._writer is not None:
@@ -160,17 +161,18 @@ class Replayer:
             self._closing.wait(pause)
 
     def _send(self, writer: "Writer") -> None:
-        pending, most = self._lines.pending, _EPOCHS_AT_ONCE
+        pending, num_singly = self._lines.pending, 0
         while pending:
-            epochs = self._next_epochs(most)
+            epochs = self._next_epochs(1 if num_singly else _EPOCHS_AT_ONCE)
             if epochs:
                 writer.write_epochs(epochs)
             else:
                 writer.write(pending[0][1])
             refused, gone = writer.runs.refusals.clear()
             if refused and len(epochs) > 1:  # some of them: find out which
-                most = 1
+                num_singly = len(epochs)
                 continue
+            num_singly = max(0, num_singly - 1)
             if refused:
                 self._waiting.append(pending[0][0])
             self._note(self.refused, refused, pending[0][1])
@@ -218,10 +220,7 @@ def replay(
     with in_one_line(settings):
         replayer.finish() if whole else replayer.flush()
     return Sent(
-        replayer.num_lines(),
-        replayer.num_unsent(),
-        tuple(replayer.refused),
-        tuple(replayer.gone),
+        replayer.num_lines(), replayer.num_unsent(), tuple(replayer.refused), tuple(replayer.gone)
     )
 
 

@@ -1,26 +1,23 @@
 """The tracking server: whether it is there, and new enough."""
 
-import base64
 import errno
-import json
 import os
+import re
 import socket
 import sqlite3
-import ssl
-import urllib.error
 import urllib.parse
-import urllib.request
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from pneumoray.errors import TrackingError
-from pneumoray.redaction import has_password, shown
+from pneumoray.redaction import has_password, redacted, shown
+from pneumoray.tracking.loading import with_mlflow
 from pneumoray.tracking.settings import Settings
 
 OLDEST_MAJOR = 3
 TIMEOUT_SECONDS = 5.0
-_LONGEST_ANSWER = 100_000  # bytes
+_VERSION = re.compile(r"(\d+)\.[\w.+-]+")
 ELSE = "name another with --mlflow FILE or MLFLOW_TRACKING_URI"
 LOG_IN = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
 _NEXT = f"start it, or {ELSE}"
@@ -62,26 +59,19 @@ def check(settings: Settings, to_write: bool = True) -> None:
         )
 
 
-def ask(uri: str, path: str, body: dict[str, Any] | None = None) -> str:
-    """The answer to a GET, or to a POST of `body` as JSON, with the credentials that MLflow would send."""
-    parts = _parts(uri)
-    address = parts._replace(netloc=parts.netloc.rpartition("@")[2], path=parts.path + path)
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(urllib.parse.urlunsplit(address), data)
-    request.add_header("Content-Type", "application/json")
-    user = os.environ.get("MLFLOW_TRACKING_USERNAME") or urllib.parse.unquote(parts.username or "")
-    password = os.environ.get("MLFLOW_TRACKING_PASSWORD")
-    password = password or urllib.parse.unquote(parts.password or "")
-    if token := os.environ.get("MLFLOW_TRACKING_TOKEN"):
-        request.add_header("Authorization", f"Bearer {token}")
-    elif user:
-        encoded = base64.b64encode(f"{user}:{password}".encode()).decode()
-        request.add_header("Authorization", f"Basic {encoded}")
-    context = ssl.create_default_context(cafile=os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH"))
-    if os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() == "true":
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS, context=context) as answer:
-        return answer.read(_LONGEST_ANSWER).decode(errors="replace")
+def ask(uri: str, path: str, body: dict[str, Any] | None = None) -> tuple[int, str]:
+    """(HTTP status, text) of the answer to a GET, or to a POST of `body` as JSON, sent as MLflow would.
+
+    Raises TrackingError where none comes within seconds.
+    """
+    _parts(uri)
+    try:
+        return with_mlflow("request").answer(uri, path, body, TIMEOUT_SECONDS)
+    except Exception as error:  # of a way to log in as well, which may be of anybody's making
+        reason = redacted(" ".join(str(error).split()), uri)
+        raise TrackingError(
+            f"MLflow server {shown(uri)} can't be reached ({reason}); {_NEXT}"
+        ) from None
 
 
 def _parts(uri: str) -> urllib.parse.SplitResult:
@@ -99,32 +89,21 @@ def _parts(uri: str) -> urllib.parse.SplitResult:
 
 def _check_server(uri: str) -> None:
     name = shown(uri)
-    _parts(uri)
-    try:
-        status = "answers"
-        version = ask(uri, "/version").strip()
-        major = int(version.partition(".")[0])
-        status = "is not healthy"
-        ask(uri, "/health")
-    except urllib.error.HTTPError as error:
-        error.close()
-        if error.code in (401, 403):
-            raise TrackingError(
-                f"MLflow server {name} refuses to let us in (HTTP {error.code}); {LOG_IN}"
-            ) from None
+    status, version = ask(uri, "/version")
+    if status in (401, 403):
+        raise TrackingError(f"MLflow server {name} refuses to let us in (HTTP {status}); {LOG_IN}")
+    if status >= 400:
+        raise TrackingError(f"{name} answers with HTTP {status}, not as MLflow; {_NEXT}")
+    if (match := _VERSION.fullmatch(version.strip())) is None:
+        raise TrackingError(f"{name} is no MLflow server (it has no version); {_NEXT}")
+    if int(match[1]) < OLDEST_MAJOR:
         raise TrackingError(
-            f"{name} {status} with HTTP {error.code}, not as MLflow; {_NEXT}"
-        ) from None
-    except ValueError:
-        raise TrackingError(f"{name} is no MLflow server (it has no version); {_NEXT}") from None
-    except OSError as error:
-        reason = getattr(error, "reason", error)
-        raise TrackingError(f"MLflow server {name} can't be reached ({reason}); {_NEXT}") from None
-    if major < OLDEST_MAJOR:
-        raise TrackingError(
-            f"MLflow server {name} is of version {version}; {OLDEST_MAJOR} or newer is needed: "
+            f"MLflow server {name} is of version {match[0]}; {OLDEST_MAJOR} or newer is needed: "
             f"update it, or {ELSE}"
         )
+    status, _ = ask(uri, "/health")
+    if status >= 400:
+        raise TrackingError(f"MLflow server {name} is not healthy (HTTP {status}); {_NEXT}")
 
 
 def _check_readable(path: Path) -> None:

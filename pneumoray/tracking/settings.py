@@ -114,12 +114,12 @@ class Settings(pydantic.BaseModel):
         """What MLflow would refuse of each record is refused here, before anything is trained."""
         longest = "x" * words.LONGEST_NAME
         model = self.model_name(longest, longest)
-        if why := words.no_model(model):
+        if why := words.why_no_model(model):
             raise ValueError(f"model {self.model!r} can't name a model: {why}")
-        if why := words.no_line(self.experiment_name(longest), words.LONGEST_MODEL):
+        if why := words.why_no_line(self.experiment_name(longest), words.LONGEST_MODEL):
             raise ValueError(f"experiment {self.experiment!r} can't name an experiment: {why}")
         for key, value in self.tags.items():
-            if why := words.no_key(key) or words.no_text(value):
+            if why := words.why_no_key(key) or words.why_no_text(value):
                 raise ValueError(f"tags {key!r}: {why}")
             if key in OURS or key.startswith(_OUR_PREFIXES):
                 raise ValueError(
@@ -168,14 +168,16 @@ def find_settings(path: Path | None, workspace: Path, demo: bool = False) -> Set
         if candidate == path or candidate.is_file():
             settings, base = _read(candidate), candidate.absolute().parent
             break
-    uri = settings.tracking_uri.format(workspace=quote(str(workspace.absolute())))
+    plain = str(workspace.absolute())
+    uri, artifacts = settings.tracking_uri.format(workspace=quote(plain)), settings.artifacts
     if not demo and (named := os.environ.get(ENVIRONMENT_VARIABLE)):
         uri, base = named, Path.cwd()
-    artifacts = base / settings.artifacts.format(workspace=workspace.absolute())
-    if "://" in settings.artifacts:  # a bucket
-        return settings.model_copy(update={"tracking_uri": _absolute(uri, base)})
+    if "://" in artifacts:  # a bucket, say
+        artifacts = artifacts.format(workspace=quote(plain))
+    else:
+        artifacts = str(base / artifacts.format(workspace=plain))
     return settings.model_copy(
-        update={"tracking_uri": _absolute(uri, base), "artifacts": str(artifacts)}
+        update={"tracking_uri": _absolute(uri, base), "artifacts": artifacts}
     )
 
 

@@ -26,12 +26,12 @@ def no_hub(monkeypatch, tmp_path):
     """Nobody listens where the hub should be, and its cache is empty; returns the cache."""
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "torch"))
-    monkeypatch.setattr(hub, "no_answer", lambda url: f"{url} can't be reached")
+    monkeypatch.setattr(hub, "why_no_answer", lambda url: f"{url} can't be reached")
     return tmp_path
 
 
 def test_a_server_that_offers_the_file_is_an_answer(server):
-    assert hub.no_answer(f"{server(200)}/models/file.pth") == ""
+    assert hub.why_no_answer(f"{server(200)}/models/file.pth") == ""
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_a_server_that_offers_the_file_is_an_answer(server):
 )
 def test_a_server_or_a_proxy_that_refuses_the_file_is_none(server, status, words):
     url = f"{server(status)}/models/file.pth"
-    assert hub.no_answer(url) == f"{url} answers HTTP Error {words}"
+    assert hub.why_no_answer(url) == f"{url} answers HTTP Error {words}"
 
 
 def test_the_token_goes_to_the_hub_and_not_where_it_leads_to(monkeypatch):
@@ -68,7 +68,7 @@ def test_the_token_goes_to_the_hub_and_not_where_it_leads_to(monkeypatch):
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}"
         monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", url)
-        assert hub.no_answer(f"{url}/file") == ""
+        assert hub.why_no_answer(f"{url}/file") == ""
         server.shutdown()
     assert told == [("/file", "Bearer secret"), ("/stored", None)]
 
@@ -77,13 +77,13 @@ def test_a_repository_with_the_older_file_alone_has_weights(no_hub, monkeypatch)
     def answer(url):
         return "" if url.endswith("/pytorch_model.bin") else f"{url} answers HTTP Error 404: No"
 
-    monkeypatch.setattr(hub, "no_answer", answer)
+    monkeypatch.setattr(hub, "why_no_answer", answer)
     assert hub.why_not("resnet18") == ""
 
 
 def test_only_a_missing_file_makes_it_ask_for_the_next(no_hub, monkeypatch):
     asked = []
-    monkeypatch.setattr(hub, "no_answer", lambda url: asked.append(url) or "silent")
+    monkeypatch.setattr(hub, "why_no_answer", lambda url: asked.append(url) or "silent")
     assert hub.why_not("resnet18") == "silent"
     assert len(asked) == 1
 
@@ -92,20 +92,20 @@ def test_a_hub_that_nobody_runs_is_told_at_once():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{probe.getsockname()[1]}"
-        assert hub.no_answer(url).startswith(f"{url} can't be reached (")
+        assert hub.why_no_answer(url).startswith(f"{url} can't be reached (")
 
 
 def test_a_hub_that_keeps_silent_is_left_in_time():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url, begun = f"http://127.0.0.1:{silent.getsockname()[1]}", time.monotonic()
-        said = hub.no_answer(url, patience_seconds=0.3)
+        said = hub.why_no_answer(url, patience_seconds=0.3)
         assert time.monotonic() - begun < 5
     assert "0.3 s" in said or "timed out" in said
 
 
 def test_the_users_wish_to_stay_offline_is_heard(server, monkeypatch):
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-    assert hub.no_answer(server(200)) == "HF_HUB_OFFLINE is set"
+    assert hub.why_no_answer(server(200)) == "HF_HUB_OFFLINE is set"
 
 
 @pytest.mark.parametrize(

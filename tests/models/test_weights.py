@@ -298,7 +298,7 @@ def test_the_hub_is_asked_only_when_named_and_its_failure_names_the_ways(monkeyp
         raise OSError("no route to host\nsecond line")
 
     monkeypatch.setattr(timm, "create_model", fail)
-    monkeypatch.setattr(hub, "no_answer", lambda url: "")
+    monkeypatch.setattr(hub, "why_no_answer", lambda url: "")
     with pytest.raises(WeightsError):
         weights.find("resnet18", "pretrained", 1)
     assert not asked
@@ -312,7 +312,7 @@ def test_the_hub_is_asked_only_when_named_and_its_failure_names_the_ways(monkeyp
 def test_weights_of_the_hub_are_hashed_and_normalised_as_they_were_trained(monkeypatch):
     reference = timm.create_model("tf_efficientnet_lite3")
     monkeypatch.setattr(timm, "create_model", lambda backbone, pretrained, **_: reference)
-    monkeypatch.setattr(hub, "no_answer", lambda url: "")
+    monkeypatch.setattr(hub, "why_no_answer", lambda url: "")
     found = weights.find("tf_efficientnet_lite3", "hub", 3)
     assert found.source.startswith("hub timm/tf_efficientnet_lite3")
     assert found.sha256 == weights.find("tf_efficientnet_lite3", "hub", 3).sha256
@@ -331,10 +331,10 @@ def test_weights_of_the_hub_are_hashed_and_normalised_as_they_were_trained(monke
 def test_the_hub_has_what_it_offers_the_file_of(backbone, file, monkeypatch):
     monkeypatch.setattr(hub, "cached", lambda backbone: None)
     asked = []
-    monkeypatch.setattr(hub, "no_answer", lambda url: asked.append(url) or "")
+    monkeypatch.setattr(hub, "why_no_answer", lambda url: asked.append(url) or "")
     assert weights.available(backbone, "hub")
     assert asked == [f"https://{file}"]
-    monkeypatch.setattr(hub, "no_answer", lambda url: "no")
+    monkeypatch.setattr(hub, "why_no_answer", lambda url: "no")
     assert not weights.available(backbone, "hub")
 
 
@@ -342,7 +342,7 @@ def test_the_hub_has_what_it_offers_the_file_of(backbone, file, monkeypatch):
 def test_weights_of_the_hub_are_those_of_the_hub_alone_and_the_package_is_named(monkeypatch):
     """A study that says hub is the same study on a machine that has the package, too."""
     monkeypatch.setattr(hub, "cached", lambda backbone: None)
-    monkeypatch.setattr(hub, "no_answer", lambda url: "HF_HUB_OFFLINE is set")
+    monkeypatch.setattr(hub, "why_no_answer", lambda url: "HF_HUB_OFFLINE is set")
     with pytest.raises(
         WeightsError, match=r"OFFLINE is set; .* package \(weights: package\), train"
     ):

@@ -59,7 +59,7 @@ def test_an_optional_backbone_without_its_weights_is_left_out_and_named(tmp_path
 
 def test_an_optional_backbone_that_the_hub_does_not_give_is_left_out(monkeypatch):
     monkeypatch.setattr(hub, "cached", lambda backbone: None)
-    monkeypatch.setattr(hub, "no_answer", lambda url: "no" if "vgg11" in url else "")
+    monkeypatch.setattr(hub, "why_no_answer", lambda url: "no" if "vgg11" in url else "")
     entries = [{"backbone": name, "optional": True} for name in ("resnet18", "vgg11")]
     study = parse({"name": "x", "race": "full", "weights": "hub", "backbones": entries})
     assert checks.leave_out_missing(study, None, [].append).backbones == [entries[0]]

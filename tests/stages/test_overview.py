@@ -1,6 +1,7 @@
 """The studies of a workspace: how far each came, its scores, its disk."""
 
 import os
+import time
 from dataclasses import asdict
 
 import pytest
@@ -93,10 +94,20 @@ def test_the_last_trained_is_first_and_a_later_vote_is_no_training(place):
     for name in ("b", "a", "c"):
         begin(place, name, end="FINISHED")
     Journal(place.study("b").journal).append("ensemble", ensemble="e", val_auroc=0.5)
-    place.remember("a")
     found = overview(place.root)
     assert [one.study for one in found.studies] == ["c", "a", "b"]
-    assert found.meant == "a"
+    assert found.meant is None
+
+
+def test_a_clock_that_was_set_back_does_not_change_which_is_first(place, monkeypatch):
+    for day, name in ((9, "a"), (8, "b"), (3, "c")):
+        monkeypatch.setattr(time, "time", lambda day=day: day * 86_400.0)
+        begin(place, name, end="FINISHED")
+        place.remember(name)  # as train-all does
+    found = overview(place.root)
+    assert [one.trained_at for one in found.studies] == [3 * 86_400, 9 * 86_400, 8 * 86_400]
+    assert [one.study for one in found.studies] == ["c", "a", "b"]
+    assert found.meant == "c"
 
 
 def test_disk_is_the_studys_own_and_packs_and_mlflow_are_apart(place):

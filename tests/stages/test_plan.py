@@ -92,7 +92,7 @@ def test_what_training_refuses_the_plan_refuses_before_timing(plan_of, monkeypat
     monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
     with pytest.raises(ClusterError, match="use --device cpu"):
         plan_of(Resources(device="cuda"))
-    monkeypatch.setattr(hub, "no_answer", lambda url: f"{url} can't be reached")
+    monkeypatch.setattr(hub, "why_no_answer", lambda url: f"{url} can't be reached")
     monkeypatch.setattr(hub, "cached", lambda backbone: None)
     file = r"timm/resnet10t\.c3_in1k/resolve/main/model\.safetensors"
     with pytest.raises(WeightsError, match=rf"weights of resnet10t: https://\S+/{file} can't"):

@@ -3,8 +3,10 @@
 import shutil
 
 import pytest
+import torch
 
-from pneumoray import tracking
+from pneumoray import checkpoint, tracking
+from pneumoray.epochs import EpochRecord, State
 from pneumoray.journal import Journal
 from pneumoray.tracking import replayer
 
@@ -34,3 +36,26 @@ def journal(tmp_path):
 @pytest.fixture
 def client(settings):
     return replayer.with_mlflow("runs").connect(settings)
+
+
+@pytest.fixture
+def save_checkpoint():
+    """Writes the checkpoint of an epoch, the best so far, with these validation predictions."""
+
+    def save(folder, epoch, val):
+        record = EpochRecord(epoch, 0.6, 0.7, 0.8, 1 / epoch, 0.9, 0.5, 1e-3, 100.0, 2.0)
+        weights = {"weight": torch.zeros(1)}
+        return checkpoint.save(folder, State((record,)), weights, {}, val)
+
+    return save
+
+
+@pytest.fixture
+def models_unwrapped(monkeypatch):
+    """Models are registered as a bundle alone: what MLflow puts round it takes a second each."""
+    replayer.with_mlflow("registry")
+
+    def save_model(path, data_path, **_):
+        shutil.copytree(data_path, path)
+
+    monkeypatch.setattr("mlflow.pyfunc.save_model", save_model)

@@ -125,6 +125,8 @@ def test_a_database_that_another_writes_to_can_be_written(settings, monkeypatch)
     other = sqlite3.connect(settings.tracking_uri.removeprefix("sqlite:///"))
     other.execute("BEGIN IMMEDIATE")
     tracking.check(settings)
+    in_a_hurry = {"tracking_uri": f"{settings.tracking_uri}?timeout=0.1"}
+    tracking.check_writing(settings.model_copy(update=in_a_hurry), "demo", ["vgg"])
     other.close()
 
 
@@ -137,6 +139,24 @@ def test_a_database_that_can_only_be_read_is_refused(settings):
         pytest.skip("this user may write whatever the mode says")
     with pytest.raises(TrackingError, match="can't be used"):
         tracking.check(settings)
+
+
+def test_a_database_that_is_opened_to_be_read_is_refused(settings, tmp_path):
+    uri = f"sqlite+pysqlite:///file:{tmp_path}/mlflow.db?mode=ro&uri=true"
+    before = (tmp_path / "mlflow.db").read_bytes()
+    with pytest.raises(TrackingError, match="attempt to write a readonly database") as error:
+        tracking.check_writing(settings.model_copy(update={"tracking_uri": uri}), "demo", ["vgg"])
+    assert "let this user change its tables, or name another with --mlflow" in str(error.value)
+    assert "\n" not in str(error.value)
+    assert (tmp_path / "mlflow.db").read_bytes() == before
+
+
+@pytest.mark.parametrize("artifacts", ["{}/file/art", "file://{}/file/art"])
+def test_a_folder_for_files_that_can_not_be_made_is_refused(settings, tmp_path, artifacts):
+    (tmp_path / "file").touch()
+    wrong = settings.model_copy(update={"artifacts": artifacts.format(tmp_path)})
+    with pytest.raises(TrackingError, match=f"let this user write to {tmp_path}/file, or name"):
+        tracking.check_writing(wrong, "demo", ["vgg"])
 
 
 def test_a_database_whose_driver_is_not_there_is_refused():

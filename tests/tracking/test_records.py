@@ -1,10 +1,16 @@
 """What each record of a journal leaves in MLflow; that it arrives at all is test_replayer's."""
 
 import getpass
+import os
+import re
+from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from pneumoray import tracking
+from pneumoray.predictions import Predictions
 
 STUDY = {
     "study": "demo",
@@ -237,3 +243,67 @@ def test_no_tag_of_ours_can_be_a_users_own(write, runs, tmp_path):
     for key in keys:
         with pytest.raises(ValueError, match="a tag of that name is set already"):
             tracking.Settings(tags={key: "mine"})
+
+
+@pytest.fixture
+def failed(journal, tmp_path, save_checkpoint):
+    """The folder of a trial that failed after two checkpoints, of which by text the older is the last."""
+    journal.append("study", **STUDY)
+    folder = tmp_path / "trials" / "a"
+    journal.append("trial", trial="a", folder=str(folder), config={}, stage="race")
+    images = pd.DataFrame({"id": ["x", "y"], "label": [0, 1], "group": ["x", "y"]})
+    for epoch, prob in ((9999, 0.25), (10000, 0.75)):
+        probs = np.array([[prob, 1 - prob]] * 2)
+        save_checkpoint(folder, epoch, Predictions(images, probs, ("N", "P")))
+    (folder / "per_class.csv").write_text("class,num_images\nN,1\n")
+    ended = {"outcome": "failed", "reason": "out of memory", "time_seconds": 1.0}
+    journal.append("end", trial="a", status="FAILED", **ended)
+    return folder
+
+
+def _sent(client, tmp_path):
+    """The probabilities of class N in the predictions that MLflow has of trial a; None without any."""
+    experiment = client.get_experiment_by_name("pneumoray-demo")
+    runs = client.search_runs([experiment.experiment_id], "tags.`pneumoray.trial` = 'a'")
+    run_id = runs[0].info.run_id
+    if "val_predictions.json" not in [file.path for file in client.list_artifacts(run_id)]:
+        return None
+    path = client.download_artifacts(run_id, "val_predictions.json", str(tmp_path))
+    return pd.read_json(Path(path), orient="split")["prob_N"].tolist()
+
+
+def test_the_newest_checkpoint_gives_the_predictions(journal, settings, client, failed, tmp_path):
+    sent = tracking.replay(journal.path, settings)
+    assert (sent.num_waiting, sent.refused, sent.gone) == (0, (), ())
+    assert _sent(client, tmp_path) == [0.75, 0.75]
+
+
+@pytest.mark.parametrize("size", [0, 20, 40])
+def test_of_a_torn_checkpoint_the_one_before_gives_them(
+    journal, settings, client, failed, tmp_path, size
+):
+    os.truncate(failed / "epoch-10000" / "val_predictions.csv", size)
+    sent = tracking.replay(journal.path, settings)
+    assert (sent.num_waiting, sent.refused, sent.gone) == (0, (), ())
+    assert _sent(client, tmp_path) == [0.25, 0.25]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("per_class.csv", 'class\n"N', "table .*per_class.csv can't be read"),
+        ("epoch-10000/val_predictions.csv", "z", "predictions .* can't be read"),
+        ("epoch-10000/state.json", "{", "state.json can't be read"),
+    ],
+)
+def test_a_file_that_is_damaged_is_told_and_nothing_waits_for_it(
+    journal, settings, client, failed, tmp_path, name, text, said
+):
+    path = failed / name
+    path.write_text(text * path.stat().st_size if text == "z" else text)  # of the size that it had
+    sent = tracking.replay(journal.path, settings)
+    assert (sent.num_waiting, sent.refused) == (0, ())
+    (gone,) = sent.gone
+    assert re.search(f"^end of a: .*{said}", gone)
+    assert "\n" not in gone
+    assert _sent(client, tmp_path) == ([0.75, 0.75] if name == "per_class.csv" else None)

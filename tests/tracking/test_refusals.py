@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,7 +16,6 @@ from pneumoray import tracking
 from pneumoray.errors import TrackingError
 from pneumoray.journal import Journal
 from pneumoray.predictions import Predictions
-from pneumoray.tracking import replayer
 
 PACK = {"hash": "ab" * 32, "path": "/packs/abab", "num_train": 7, "num_val": 3, "num_test": 4}
 STUDY = {"study": "demo", "config": {"name": "demo"}, "pack": PACK, "tags": {}, "findings": []}
@@ -28,26 +28,14 @@ REPORT = {
 
 
 @pytest.fixture
-def models(monkeypatch):
-    """Registered models without MLflow's own, which take a second each; returns the registry."""
-
-    def save(path, entry, model):
-        shutil.copytree(entry.folder, path)
-
-    registry = replayer.with_mlflow("registry")
-    monkeypatch.setattr(registry, "_save", save)
-    return registry
-
-
-@pytest.fixture
-def study(journal, make_bundle, models, tmp_path):
+def study(journal, make_bundle, models_unwrapped, tmp_path, save_checkpoint):
     """A study of two trials in a journal: trained, registered, voted, ended. Returns the journal's path."""
     images = pd.DataFrame({"id": ["a", "b"], "label": [0, 1], "group": ["001", "NA"]})
     journal.append("study", **STUDY)
     for trial in ("a", "b"):
         folder = tmp_path / "trials" / trial
         val = Predictions(images, np.array([[0.9, 0.1], [0.2, 0.8]]), ("NA", "001"))
-        val.save(folder / "epoch-0002" / "val_predictions.csv")
+        save_checkpoint(folder, 2, val)
         (folder / "per_class.csv").write_text("class,num_images,auroc\nNA,1,0.5\n001,1,\n")
         begun = {"stage": "race", "family": "resnet", "backbone": "resnet18"}
         journal.append("trial", trial=trial, folder=str(folder), config={"lr": 1e-3}, **begun)
@@ -215,6 +203,53 @@ def test_what_was_refused_for_a_moment_is_sent_at_the_end(study, settings, clien
         waiting, thread = close(study, settings)
     assert (waiting, thread.notes) == (0, [])
     assert is_whole(client)
+
+
+@contextmanager
+def counting(monkeypatch, method):
+    """The arguments of each such call of MLflow's client."""
+    from pneumoray.tracking.client import Client
+
+    original, calls = getattr(Client, method), []
+
+    def count(self, *arguments, **fields):
+        calls.append((arguments, fields))
+        return original(self, *arguments, **fields)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Client, method, count)
+        yield calls
+
+
+def test_all_again_sends_once_more_only_from_what_was_refused_on(
+    study, settings, client, monkeypatch
+):
+    alias = ("set_registered_model_alias", -1, "PERMISSION_DENIED", "pneumoray-demo-ensemble")
+    with refusing(monkeypatch, *alias), counting(monkeypatch, "set_terminated") as calls:
+        sent = tracking.replay(study, settings, whole=True)
+    assert sent.num_waiting == 1  # the vote; behind it stands the end of the study
+    names = {run.info.run_id: name for name, run in runs(client).items()}
+    ended = Counter(names[run_id] for (run_id, *_), _ in calls)
+    assert ended == {"a": 1, "b": 1, "vote of resnet18": 2, "demo": 2}
+    assert num_sent(client) == NUM_LINES - 2
+
+
+def test_after_an_epoch_that_is_refused_the_others_go_together_again(
+    journal, settings, client, monkeypatch
+):
+    journal.append("study", **STUDY)
+    journal.append("trial", trial="a", folder="", config={}, stage="race")
+    for epoch in range(1, 251):
+        record = {"val?auroc" if epoch == 7 else "val_auroc": 0.5}
+        journal.append("epoch", trial="a", epoch=epoch, record=record)
+    with counting(monkeypatch, "log_batch") as calls:
+        sent = tracking.replay(journal.path, settings)
+    assert sent.num_waiting == 1
+    steps = [[one.step for one in fields["metrics"]] for _, fields in calls if "metrics" in fields]
+    singly = [[epoch] for epoch in range(1, 101)]
+    assert steps[-102:] == [*singly, list(range(101, 201)), list(range(201, 251))]
+    history = client.get_metric_history(runs(client)["a"].info.run_id, "val_auroc")
+    assert sorted(row.step for row in history) == [*range(1, 7), *range(8, 251)]
 
 
 def test_a_server_that_is_busy_is_waited_for(study, settings, client, monkeypatch):

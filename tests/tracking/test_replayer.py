@@ -2,7 +2,6 @@
 
 import http.server
 import json
-import shutil
 import socket
 import subprocess
 import sys
@@ -126,13 +125,15 @@ def _everything(client):
     return found
 
 
-def test_a_study_is_a_parent_run_with_a_run_for_each_trial(journal, settings, client, tmp_path):
+def test_a_study_is_a_parent_run_with_a_run_for_each_trial(
+    journal, settings, client, tmp_path, save_checkpoint
+):
     folder = tmp_path / "trial"
-    (folder / "epoch-0003").mkdir(parents=True)
+    folder.mkdir()
     (folder / "curves.png").write_bytes(b"png")
     images = pd.DataFrame({"id": ["a", "b"], "label": [0, 1], "group": ["p", "q"]})
     val = Predictions(images, np.array([[0.9, 0.1], [0.2, 0.8]]), ("NORMAL", "PNEUMONIA"))
-    val.save(folder / "epoch-0003" / "val_predictions.csv")
+    save_checkpoint(folder, 3, val)
     _whole_study(journal, folder)
     tracking.replay(journal.path, settings)
 
@@ -365,8 +366,9 @@ def test_a_server_of_version_three_is_taken(fake_server):
     [
         ({"/version": (200, "2.22.1"), "/health": (200, "OK")}, "is of version 2.22.1; 3 or newer"),
         ({"/version": (200, "<html>")}, "is no MLflow server"),
+        ({"/version": (200, "404 not found")}, "is no MLflow server"),
         ({}, "HTTP 404"),
-        ({"/version": (200, "3.5.0"), "/health": (503, "")}, "is not healthy with HTTP 503"),
+        ({"/version": (200, "3.5.0"), "/health": (503, "")}, r"is not healthy \(HTTP 503\)"),
         ({"/version": (401, "")}, "MLFLOW_TRACKING_USERNAME"),
     ],
 )
@@ -490,13 +492,8 @@ def _champion(client):
 
 
 def test_champion_moves_only_to_a_better_model_on_the_same_images(
-    journal, settings, client, tmp_path, monkeypatch
+    journal, settings, client, tmp_path, models_unwrapped
 ):
-    def save(path, entry, model):  # MLflow's own takes a second each
-        shutil.copytree(entry.folder, path)
-
-    monkeypatch.setattr(replayer.with_mlflow("registry"), "_save", save)
-
     def steps():
         yield {"val_auroc": 0.9}, 1
         yield {"val_auroc": 0.8}, 1

@@ -4,6 +4,7 @@ import pytest
 
 from pneumoray import tracking, words
 from pneumoray.errors import TrackingError
+from pneumoray.tracking import replayer
 
 
 @pytest.fixture
@@ -81,6 +82,42 @@ def test_words_of_any_script_are_taken_as_they_are(read):
     assert found.model_name("폐렴", "우리 모델") == "pneumoray-폐렴-우리 모델"
 
 
+@pytest.mark.parametrize(
+    ("artifacts", "expected"),
+    [
+        ("s3://bucket/{workspace}", "s3://bucket//{quoted}"),
+        ("s3://bucket{workspace}/models", "s3://bucket/{quoted}/models"),
+        ("file://{workspace}/art", "file:///{quoted}/art"),
+        ("{workspace}/art", "/{plain}/art"),
+        ("art #1", "{here}/art #1"),
+        ("s3://bucket/art", "s3://bucket/art"),
+    ],
+)
+def test_the_workspace_stands_in_artifacts_as_a_path_and_quoted_in_a_uri(
+    tmp_path, monkeypatch, artifacts, expected
+):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    (tmp_path / "mlflow.yaml").write_text(f"artifacts: '{artifacts}'")
+    workspace = tmp_path / "my ws #1?"
+    found = tracking.find_settings(tmp_path / "mlflow.yaml", workspace)
+    plain = str(workspace).removeprefix("/")
+    quoted = plain.replace(" ", "%20").replace("#", "%23").replace("?", "%3F")
+    assert found.artifacts == expected.format(quoted=quoted, plain=plain, here=tmp_path)
+
+
+def test_files_lie_where_a_uri_in_the_workspace_says(settings, tmp_path):
+    workspace = tmp_path / "my ws #1"
+    (tmp_path / "mlflow.yaml").write_text("artifacts: 'file://{workspace}/art'")
+    found = tracking.find_settings(tmp_path / "mlflow.yaml", workspace)
+    found = found.model_copy(update={"tracking_uri": settings.tracking_uri})
+    tracking.check_writing(found, "demo", ["vgg"])
+    client = replayer.with_mlflow("client").connect(found)
+    experiment = replayer.with_mlflow("experiment").find_or_create(client, found, "demo", "")
+    client.log_text(client.create_run(experiment).info.run_id, "text", "note.txt")
+    (path,) = tmp_path.rglob("note.txt")
+    assert path.is_relative_to(workspace / "art")
+
+
 KEYS = (
     "team",
     "병동",
@@ -111,5 +148,5 @@ def test_a_tags_key_passes_where_mlflow_takes_it(client):
             taken[key] = True
         except MlflowException:
             taken[key] = False
-    assert {key: words.no_key(key) == "" for key in KEYS} == taken
+    assert {key: words.why_no_key(key) == "" for key in KEYS} == taken
     assert 0 < sum(taken.values()) < len(KEYS)

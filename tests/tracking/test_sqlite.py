@@ -46,6 +46,23 @@ def test_options_are_no_part_of_the_path():
 
 
 @pytest.mark.parametrize("name", PLAIN + ODD)
+def test_options_of_sqlites_own_stay_and_mean_this_path(tmp_path, monkeypatch, name):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", sqlite.uri_of(tmp_path / name, "mode=rwc&uri=true"))
+    settings = tracking.find_settings(None, tmp_path)
+    assert settings.database == tmp_path / name
+    engine = sqlalchemy.create_engine(settings.tracking_uri)
+    with engine.begin() as connection:
+        connection.execute(sqlalchemy.text("CREATE TABLE here (a)"))
+    engine.dispose()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", settings.tracking_uri.replace("=rwc", "=ro"))
+    engine = sqlalchemy.create_engine(tracking.find_settings(None, tmp_path).tracking_uri)
+    with engine.connect() as connection, pytest.raises(sqlalchemy.exc.OperationalError, match="ly"):
+        connection.execute(sqlalchemy.text("DROP TABLE here"))
+    engine.dispose()
+
+
+@pytest.mark.parametrize("name", PLAIN + ODD)
 def test_the_database_of_a_workspace_lies_in_it(tmp_path, monkeypatch, name):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.chdir(tmp_path)

@@ -14,7 +14,7 @@ _STATE_STYLES = {"running": "green", "failed": "red", "damaged": "red"}
 
 
 def show_overview(overview: "Overview") -> None:
-    """Print a workspace's studies, the last trained first, and the disk that all of it takes."""
+    """Print a workspace's studies, the one trained last first, and the disk that all of it takes."""
     heads = ("study", "state", "AUROC", "best model", "vote", "disk", "trained")
     table = Table("", *heads, words=("study", "state", "best model"))
     for one in overview.studies:
