@@ -12,6 +12,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 from PIL import Image, ImageOps
 
+from pneumoray.data import dicom
+from pneumoray.data.dicom_signature import is_dicom
 from pneumoray.errors import DataError
 
 Fit = Literal["squeeze", "pad", "crop"]
@@ -67,7 +69,7 @@ class ImageSettings:
 
 def sniff(data: bytes) -> str:
     """What `data` is by its first bytes: "JPEG", "PNG", ..., or "" when nothing is known."""
-    if data[128:132] == b"DICM":
+    if is_dicom(data):
         return "DICOM"
     return next((name for start, name in SIGNATURES if data.startswith(start)), "")
 
@@ -91,6 +93,9 @@ def decode_stored(source: bytes | Path) -> tuple[Image.Image, str]:
         raise DataError(f"{name} can't be read ({why}); check the file") from None
     if not data:
         raise DataError(f"{name} is empty (0 bytes); restore or delete it")
+    if is_dicom(data):
+        film = dicom.read(data, MAX_PIXELS, name)
+        return from_array(film.pixels), film.mode
     try:
         with Image.open(io.BytesIO(data)) as image:
             if image.width * image.height > MAX_PIXELS:
