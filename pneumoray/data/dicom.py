@@ -10,7 +10,7 @@ import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -43,7 +43,7 @@ def read(data: bytes, most_pixels: int, name: str = "the image") -> Film:
         from pydicom.datadict import DicomDictionary
 
         group = [entry[4] for tag, entry in DicomDictionary.items() if tag >> 16 == _IMAGE_GROUP]
-        return _shown(parse(data, [*filter(None, group), *_MORE]), most_pixels)
+        return _shown(parse(io.BytesIO(data), [*filter(None, group), *_MORE]), most_pixels)
     except _Refusal as error:
         raise DataError(f"{name} is DICOM and can't be shown: {error}") from None
     except ImportError:
@@ -55,7 +55,7 @@ def read(data: bytes, most_pixels: int, name: str = "the image") -> Film:
         ) from None
 
 
-def parse(data: bytes, keywords: list[str], *, pixels: bool = True) -> "Dataset":
+def parse(file: BinaryIO, keywords: list[str], *, pixels: bool = True) -> "Dataset":
     """The elements `keywords` of a DICOM file, with or without preamble. Without `pixels` it ends before."""
     import pydicom
     from pydicom import config, uid
@@ -63,9 +63,7 @@ def parse(data: bytes, keywords: list[str], *, pixels: bool = True) -> "Dataset"
     config.settings.reading_validation_mode = config.IGNORE  # its warnings quote values
     if _QUIET not in warnings.filters:
         warnings.filterwarnings("ignore", module="pydicom")
-    film = pydicom.dcmread(
-        io.BytesIO(data), force=True, specific_tags=keywords, stop_before_pixels=not pixels
-    )
+    film = pydicom.dcmread(file, force=True, specific_tags=keywords, stop_before_pixels=not pixels)
     if "TransferSyntaxUID" not in film.file_meta:  # a bare data set is never compressed
         is_implicit, is_little = film.original_encoding
         film.file_meta.TransferSyntaxUID = (

@@ -11,7 +11,9 @@ from pathlib import Path
 import pandas as pd
 
 from pneumoray import words
+from pneumoray.data import dicom_listing
 from pneumoray.data.classes import described, has_negative, ordered
+from pneumoray.data.dicom_signature import is_dicom_file
 from pneumoray.data.manifest import (
     LISTED_COLUMNS,
     OWN_COLUMNS,
@@ -19,6 +21,7 @@ from pneumoray.data.manifest import (
     Manifest,
     matched_patients,
 )
+from pneumoray.data.pseudonyms import Pseudonyms
 from pneumoray.data.rules import Rules
 from pneumoray.data.table import SPLIT_NAMES, list_table, stat_columns
 from pneumoray.errors import DataError
@@ -29,14 +32,18 @@ IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".
 
 
 def scan(
-    data: Path, images: Path | None = None, rules: Rules | None = None
+    data: Path,
+    images: Path | None = None,
+    rules: Rules | None = None,
+    pseudonyms: Pseudonyms | None = None,
 ) -> tuple[Manifest, list[Finding]]:
     """List the images of a folder (split/CLASS/ or CLASS/) or of a CSV table; nothing is decoded.
 
     A table has the columns path (relative to `images`, by default the table's folder) and label,
     optionally patient and split; its other columns travel along. The patient is what
     `rules.patient_rule` finds in the file name. Of two classes `rules.positive`, or what
-    `classes.ordered` says, is the second.
+    `classes.ordered` says, is the second. Names of DICOM files become `pseudonyms`
+    (`dicom_listing.described`).
     Raises DataError for data that can't be trained on: nothing there, one class, several labels.
     """
     rules = rules or Rules()
@@ -64,6 +71,7 @@ def scan(
         findings.append(Finding("positive-class", "note", described(classes, rules.positive)))
     table = table.sort_values("id", kind="stable", ignore_index=True)
     indices = {name: i for i, name in enumerate(classes)}
+    has_patients = "patient" in table or "patient_rule" in rules.model_fields_set
     if "patient" not in table:
         matches = [rule.search(posixpath.basename(name)) for name in table["id"]]
         found = [match[1 if rule.groups else 0] if match else "" for match in matches]
@@ -71,7 +79,14 @@ def scan(
     table["label"] = table["label"].map(indices).astype("int64")
     table["group"] = table["patient"].where(table["patient"] != "", table["id"])
     extras = [name for name in table.columns if name not in OWN_COLUMNS]
-    return Manifest(table[[*LISTED_COLUMNS, *extras]], classes, str(root)), findings
+    manifest = Manifest(table[[*LISTED_COLUMNS, *extras]], classes, str(root))
+    pseudonyms = pseudonyms or Pseudonyms()
+    return dicom_listing.described(manifest, findings, pseudonyms, has_patients=has_patients)
+
+
+def is_image(path: Path) -> bool:
+    """Whether it is a file to read: by its suffix, or as DICOM by its content."""
+    return path.suffix.lower() in IMAGE_SUFFIXES or is_dicom_file(path)
 
 
 def images_below(folder: Path, on_error: Callable[[OSError], object]) -> list[Path]:
@@ -80,7 +95,7 @@ def images_below(folder: Path, on_error: Callable[[OSError], object]) -> list[Pa
     `on_error` is given what forbids to look into `folder` or into one below it.
     """
     files = _walk(folder, Counter(), on_error)
-    found = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
+    found = [path for path in files if is_image(path)]
     return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
 
 
@@ -111,7 +126,7 @@ def _list_folder(data: Path) -> tuple[Path, pd.DataFrame, list[Finding]]:
     rows, other = [], []
     for split, folder in class_folders:
         for path in _walk(folder, skipped):
-            if path.suffix.lower() in IMAGE_SUFFIXES:
+            if is_image(path):
                 name = path.relative_to(data).as_posix()
                 rows.append((name, str(path), folder.name, split))
             else:
@@ -124,7 +139,7 @@ def _list_folder(data: Path) -> tuple[Path, pd.DataFrame, list[Finding]]:
         )
     _check_names(name for name, *_ in rows)  # a table can't hold what is no UTF-8
     table = stat_columns(pd.DataFrame(rows, columns=["id", "path", "label", "split"]))
-    stray = [path for path in loose if path.suffix.lower() in IMAGE_SUFFIXES]
+    stray = [path for path in loose if is_image(path)]
     return data, table, _folder_findings(skipped, other, [p.relative_to(data) for p in stray])
 
 

@@ -18,6 +18,7 @@ from pneumoray.data.audit import audit, in_order
 from pneumoray.data.draft import close_gaps, take_over, write_row
 from pneumoray.data.image import ImageSettings
 from pneumoray.data.manifest import Finding, Manifest
+from pneumoray.data.pseudonyms import hidden
 from pneumoray.data.read import Event, MapShards, Read, fill, map_threads, read_facts, read_images
 from pneumoray.data.split import regroup
 from pneumoray.errors import DataError, PneumorayError, WorkspaceError
@@ -206,11 +207,12 @@ def _fill_draft(
 
 def _portable(manifest: Manifest, base: Path) -> Manifest:
     """The manifest with the paths of images that lie in the workspace at `base`, as the demo's do,
-    relative to it.
+    relative to it; of DICOM there is no path, nor of the folder that holds it.
     """
-    paths = [root.written(Path(path), base) for path in manifest.images["path"]]
-    images = manifest.images.assign(path=paths)
-    return replace(manifest, images=images, root=root.written(Path(manifest.root), base))
+    images = hidden(manifest.images)
+    folder = root.written(Path(manifest.root), base) if images is manifest.images else ""
+    paths = [root.written(Path(path), base) for path in images["path"]]
+    return replace(manifest, images=images.assign(path=paths), root=folder)
 
 
 def _earlier(packs: Path, settings: ImageSettings) -> Iterator[Pack]:

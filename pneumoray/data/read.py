@@ -21,6 +21,7 @@ from pneumoray.data.image import (
     to_array,
 )
 from pneumoray.data.manifest import FACT_COLUMNS, INTEGERS, Finding, Manifest
+from pneumoray.data.pseudonyms import is_pseudonym
 from pneumoray.errors import DataError
 
 Item = TypeVar("Item")
@@ -111,10 +112,9 @@ def fill(manifest: Manifest, facts: dict[int, Facts]) -> tuple[Manifest, list[Fi
     """
     images = manifest.images
     bad = [i for i in sorted(facts) if "error" in facts[i]]
+    errors = [_error(facts[i], images.iloc[i]) for i in bad]
     if len(bad) == len(images):
-        raise DataError(
-            f"none of the {len(bad)} images can be read; the first: {facts[0]['error']}"
-        )
+        raise DataError(f"none of the {len(bad)} images can be read; the first: {errors[0]}")
     rows = [facts[i] for i in range(len(images)) if "error" not in facts[i]]
     table = pd.DataFrame(rows, columns=list(FACT_COLUMNS))
     kept = images.drop(index=images.index[bad]).reset_index(drop=True)
@@ -123,10 +123,16 @@ def fill(manifest: Manifest, facts: dict[int, Facts]) -> tuple[Manifest, list[Fi
     kept = kept.astype(dict.fromkeys(INTEGERS, "int64"))
     ids = images["id"].iloc[bad].tolist()
     findings = [
-        Finding("unreadable", "handled", f"left out: {facts[i]['error']}", (image_id,))
-        for i, image_id in zip(bad, ids, strict=True)
+        Finding("unreadable", "handled", f"left out: {error}", (image_id,))
+        for error, image_id in zip(errors, ids, strict=True)
     ]
     return manifest.with_images(kept), findings
+
+
+def _error(facts: Facts, image: pd.Series) -> str:
+    """Why it can't be read, by its id where the name of the file is not to be told."""
+    error = facts["error"]
+    return error.replace(image["path"], image["id"], 1) if is_pseudonym(image["id"]) else error
 
 
 def _read_one(index: int, path: str, settings: ImageSettings | None) -> Read:

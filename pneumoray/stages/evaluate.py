@@ -13,6 +13,7 @@ from pneumoray import artifact
 from pneumoray.data.classes import matched
 from pneumoray.data.folder import scan
 from pneumoray.data.image import read_file
+from pneumoray.data.pseudonyms import Pseudonyms, hidden
 from pneumoray.data.rules import Rules
 from pneumoray.errors import DataError
 from pneumoray.evaluation import report
@@ -21,6 +22,7 @@ from pneumoray.stages.models import load_model
 from pneumoray.stages.opening import note_if_test
 from pneumoray.stages.prepare import OnEvent
 from pneumoray.stream import stream
+from pneumoray.workspace import open_workspace
 
 
 def evaluate(
@@ -50,7 +52,8 @@ def evaluate(
     opened = load_model(model, workspace=workspace, mlflow=mlflow, device=device, own_code=own_code)
     bundle = opened.bundle
     on_event({"type": "note", "text": f"model: {opened.name}"})
-    manifest, _ = scan(Path(data), Path(images) if images else None, rules)
+    pseudonyms = Pseudonyms(open_workspace(workspace, to_write=False).root)
+    manifest, _ = scan(Path(data), Path(images) if images else None, rules, pseudonyms)
     partners = matched(manifest.classes, bundle.classes, classes or {})
     if renamed := [f"{ours} is {theirs}" for ours, theirs in partners.items() if ours != theirs]:
         on_event({"type": "note", "text": f"classes: {', '.join(renamed)}"})
@@ -63,12 +66,15 @@ def evaluate(
     openings = None
     if opened.study is not None:
         openings = note_if_test(opened.study, opened.name, (_sha256(file) for file in files))
-    tables = []
+    tables: list[pd.DataFrame] = []
+    names = hidden(rows)["path"].tolist()
     for table in stream(bundle, files):
-        tables.append(table)
-        for row in table[table["error"].notna()].itertuples():
-            on_event({"type": "note", "text": f"left out: {row.file} {row.error}"})
         done = sum(map(len, tables))
+        for i in table.index[table["error"].notna()]:
+            text = f"left out: {names[done + i]} {table['error'][i]}"
+            on_event({"type": "note", "text": text})
+        tables.append(table)
+        done += len(table)
         on_event({"type": "predict", "done": done, "total": len(files)})
     said = pd.concat(tables, ignore_index=True)
     kept = said["error"].isna().to_numpy()
@@ -77,7 +83,7 @@ def evaluate(
             f"no image of {data} can be read; 'pneumoray audit {shlex.quote(str(data))}' says why"
         )
     probs = said.loc[kept, [PROB + name for name in bundle.classes]].to_numpy()
-    predictions = Predictions(rows[kept], probs, bundle.classes)
+    predictions = Predictions(hidden(rows)[kept], probs, bundle.classes)
     if save is not None:
         predictions.save(save)
     name = ", ".join(member.name for member in bundle.members)

@@ -17,6 +17,7 @@ from pneumoray.data.folder import scan
 from pneumoray.data.manifest import Finding, Manifest
 from pneumoray.data.pack import ImageSettings, Pack, is_made, make_pack
 from pneumoray.data.photographs import make_photographs
+from pneumoray.data.pseudonyms import Pseudonyms
 from pneumoray.data.read import map_threads, read_facts
 from pneumoray.data.rules import Rules
 from pneumoray.errors import DataError
@@ -84,7 +85,7 @@ def list_images(
         place = make(workspace.root / folder)
     elif from_study and study.images and images is None:
         root = Path(study.images).expanduser()
-    manifest, findings = scan(place, root, study)
+    manifest, findings = scan(place, root, study, Pseudonyms(workspace.root))
     if study.max_images is not None:
         manifest = split.subset(manifest, study.max_images, study.split_seed)
     return manifest, findings
@@ -140,10 +141,13 @@ def tell_positive(manifest: Manifest, chosen: str | None, on_event: OnEvent) -> 
 
 
 def audit_images(
-    data: Path, images: Path | None, rules: Rules, on_event: OnEvent
+    data: Path, images: Path | None, rules: Rules, workspace: Workspace, on_event: OnEvent
 ) -> tuple[Manifest, list[Finding]]:
-    """The readable images of a folder or table, and every Finding; reads each once, keeps nothing."""
-    manifest, findings = scan(data, images, rules)
+    """The readable images of a folder or table, and every Finding; reads each once.
+
+    Nothing is kept but, of DICOM, what its ids stand for (`Pseudonyms`).
+    """
+    manifest, findings = scan(data, images, rules, Pseudonyms(workspace.root))
     tell_positive(manifest, rules.positive, on_event)
     read, unreadable = read_facts(manifest, on_event=on_event)
     return read, audit(read, [*findings, *unreadable])

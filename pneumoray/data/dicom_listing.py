@@ -1,0 +1,145 @@
+"""DICOM among the images of a Manifest: found by content, described by headers, named by pseudonyms."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from importlib.util import find_spec
+
+import pandas as pd
+
+from pneumoray.data.dicom import INSTALL
+from pneumoray.data.dicom_header import COLUMNS, IDENTIFIERS, LATERAL, Header, read_header
+from pneumoray.data.dicom_signature import is_dicom_file
+from pneumoray.data.manifest import Finding, Manifest
+from pneumoray.data.pseudonyms import Pseudonyms
+from pneumoray.errors import DataError
+
+
+def described(
+    manifest: Manifest, findings: Sequence[Finding], pseudonyms: Pseudonyms, *, has_patients: bool
+) -> tuple[Manifest, list[Finding]]:
+    """`manifest` with what the headers of its DICOM files say, and no name of theirs, nor in `findings`.
+
+    The patient is PatientID unless the user said it (`has_patients`) in a table or by a rule; the
+    group is StudyInstanceUID where no patient is known. Patients, groups and ids of DICOM become
+    keyed hashes, and COLUMNS are added as far as they are known. Files without an image, and films
+    with writing in them, are left out. Other data sets come back as they are. Raises DataError
+    without pydicom.
+    """
+    images = manifest.images
+    is_dicom = images["path"].map(is_dicom_file)
+    if not is_dicom.any():
+        return manifest, list(findings)
+    num_dicom = int(is_dicom.sum())
+    is_dicom |= images["mtime_ns"] == 0  # of files that are not there the names may be such as well
+    if find_spec("pydicom") is None:
+        raise DataError(
+            f"{num_dicom} of the {len(images)} images are DICOM, which needs pydicom: {INSTALL}"
+        )
+    headers = images["path"].where(is_dicom).map(read_header, na_action="ignore")
+    headers = headers.where(is_dicom, Header())
+    name_of = _hides(images[is_dicom], manifest, pseudonyms)
+    images = _with_patients(images, headers, is_dicom, has_patients, pseudonyms)
+    images, told = _without_identifiers(images, manifest.extra_columns, headers)
+    for name in COLUMNS:
+        said = headers.map(lambda header, name=name: header.columns.get(name, ""))
+        if said.any() and name not in images:
+            images[name] = said
+    images["id"] = images["id"].map(name_of)
+    pseudonyms.note(dict(zip(images["id"][is_dicom], images["path"][is_dicom], strict=True)))
+    told += _found(images, headers, is_dicom)
+    kept = headers.map(lambda header: header.has_image and not header.is_burned_in)
+    if not kept.any():
+        raise DataError(
+            f"none of the {len(images)} images can be used: {'; '.join(f.message for f in told)}"
+        )
+    images = images[kept].sort_values("id", kind="stable", ignore_index=True)
+    return manifest.with_images(images), [*(_renamed(f, name_of) for f in findings), *told]
+
+
+def _hides(dicom: pd.DataFrame, manifest: Manifest, pseudonyms: Pseudonyms) -> Callable[[str], str]:
+    """What each image is called: one that is not DICOM keeps its name, any other file has none."""
+    named = set(manifest.images["id"]) - set(dicom["id"])
+    return lambda name: name if name in named else pseudonyms.of_image(name)
+
+
+def _with_patients(
+    images: pd.DataFrame,
+    headers: pd.Series,
+    is_dicom: pd.Series,
+    has_patients: bool,
+    pseudonyms: Pseudonyms,
+) -> pd.DataFrame:
+    said = images["patient"] if has_patients else images["patient"].where(~is_dicom, "")
+    of_header = headers.map(lambda header: header.identifiers.get("PatientID", ""))
+    patient = said.where(said != "", of_header).map(pseudonyms.of_patient)
+    study = headers.map(lambda header: header.identifiers.get("StudyInstanceUID", ""))
+    group = study.map(pseudonyms.of_study)
+    of_image = images["id"].where(~is_dicom, images["id"].map(pseudonyms.of_image))
+    group = group.where(group != "", of_image)
+    return images.assign(patient=patient, group=patient.where(patient != "", group))
+
+
+def _without_identifiers(
+    images: pd.DataFrame, extras: Iterable[str], headers: pd.Series
+) -> tuple[pd.DataFrame, list[Finding]]:
+    """Without the columns of a table that repeat what names a patient, by their name or by a cell."""
+    known = {name.lower() for name in IDENTIFIERS}
+    secret = []
+    for name in extras:
+        repeats = (
+            cell.strip() in header.identifiers.values()
+            for cell, header in zip(images[name], headers, strict=True)
+            if cell.strip()
+        )
+        if name.replace("_", "").lower() in known or any(repeats):
+            secret.append(name)
+    if not secret:
+        return images, []
+    message = (
+        f"left out columns {', '.join(secret)} of the table: they name patients or their visits"
+    )
+    return images.drop(columns=secret), [Finding("identifying-columns", "handled", message)]
+
+
+def _found(images: pd.DataFrame, headers: pd.Series, is_dicom: pd.Series) -> list[Finding]:
+    found = []
+
+    def tell(kind: str, severity: str, rows: pd.Series, message: str) -> None:
+        if rows.any():
+            ids = tuple(images["id"][rows])
+            told = message.format(num=len(ids), all=len(images))
+            found.append(Finding(kind, severity, told, ids))  # type: ignore[arg-type]
+
+    tell(
+        *("dicom", "note", is_dicom),
+        "{num} of {all} images are DICOM, shown as their files say; their ids stand for names: "
+        "pseudonyms.csv in the workspace has their files",
+    )
+    tell(
+        *("no-image", "handled", ~headers.map(lambda header: header.has_image)),
+        "left out {num} DICOM files that hold no image, as reports and a DICOMDIR do",
+    )
+    tell(
+        *("burned-in", "handled", headers.map(lambda header: header.is_burned_in)),
+        "left out {num} films that have writing in their pixels, maybe a name (BurnedInAnnotation "
+        "YES): blank it and set the tag to NO to use them",
+    )
+    views = headers.map(lambda header: header.columns.get("view", ""))
+    lateral = views.isin(LATERAL)
+    if ((views != "") & ~lateral).any():
+        counts = ", ".join(f"{n} {view}" for view, n in Counter(views[views != ""]).most_common())
+        tell(
+            *("lateral", "note", lateral),
+            f"{{num}} lateral films are among frontal ones ({counts}): where only one view is meant, "
+            "choose it by the column view of a table",
+        )
+    return found
+
+
+def _renamed(finding: Finding, name_of: Callable[[str], str]) -> Finding:
+    """The finding without the names of DICOM files, and of what lies beside them."""
+    message = finding.message
+    for name in sorted(finding.image_ids, key=len, reverse=True):
+        message = message.replace(name, name_of(name))
+    return replace(finding, message=message, image_ids=tuple(map(name_of, finding.image_ids)))
