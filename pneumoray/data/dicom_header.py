@@ -13,8 +13,7 @@ if TYPE_CHECKING:
 COLUMNS = ("modality", "body_part", "view", "manufacturer", "sex", "age", "pixel_spacing")
 IDENTIFIERS = (  # what names a patient, a visit or a file; a table's column of this name is left out
     *("PatientID", "PatientName", "PatientBirthDate", "OtherPatientIDs", "AccessionNumber"),
-    *("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "StudyID"),
-    *("ReferringPhysicianName", "InstitutionName", "StationName"),
+    *("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"),
 )
 LATERAL = frozenset(("LL", "RL", "LAT", "LATERAL", "LLD", "RLD", "XTL"))
 _MORE = (

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
+from pathlib import PurePosixPath
 
 import pandas as pd
 
@@ -13,6 +14,8 @@ from pneumoray.data.dicom_signature import is_dicom_file
 from pneumoray.data.manifest import Finding, Manifest
 from pneumoray.data.pseudonyms import Pseudonyms
 from pneumoray.errors import DataError
+
+_SHORTEST = 4  # characters of a cell that can name someone; a fold, a side or a grade has fewer
 
 
 def described(
@@ -83,23 +86,30 @@ def _with_patients(
 def _without_identifiers(
     images: pd.DataFrame, extras: Iterable[str], headers: pd.Series
 ) -> tuple[pd.DataFrame, list[Finding]]:
-    """Without the columns of a table that repeat what names a patient, by their name or by a cell."""
+    """Without the columns of a table that name patients, visits or files, by their name or a cell."""
     known = {name.lower() for name in IDENTIFIERS}
-    secret = []
-    for name in extras:
-        repeats = (
-            cell.strip() in header.identifiers.values()
-            for cell, header in zip(images[name], headers, strict=True)
-            if cell.strip()
+    pairs = zip(images["id"], headers, strict=True)
+    names = [{*_forms(name), *header.identifiers.values()} for name, header in pairs]
+    secret = [
+        column
+        for column in extras
+        if column.replace("_", "").lower() in known
+        or any(
+            len(cell.strip()) >= _SHORTEST and cell.strip() in own
+            for cell, own in zip(images[column], names, strict=True)
         )
-        if name.replace("_", "").lower() in known or any(repeats):
-            secret.append(name)
+    ]
     if not secret:
         return images, []
     message = (
-        f"left out columns {', '.join(secret)} of the table: they name patients or their visits"
+        f"left out columns {', '.join(secret)} of the table: they name patients, visits or files"
     )
     return images.drop(columns=secret), [Finding("identifying-columns", "handled", message)]
+
+
+def _forms(name: str) -> tuple[str, str, str]:
+    path = PurePosixPath(name)
+    return name, path.name, path.stem
 
 
 def _found(images: pd.DataFrame, headers: pd.Series, is_dicom: pd.Series) -> list[Finding]:

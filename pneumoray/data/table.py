@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from pneumoray.data.dicom_join import joined, key_of
 from pneumoray.data.manifest import OWN_COLUMNS, Finding
 from pneumoray.errors import DataError, did_you_mean, some_of
 
@@ -26,8 +27,7 @@ KNOWN_COLUMNS = ("path", "label", "patient", "split")
 
 def list_table(csv: Path, root: Path) -> tuple[Path, pd.DataFrame, list[Finding]]:
     """The rows of `csv` with id, path, label (a name), split, where it has it patient, and more."""
-    table = read_cells(csv)
-    findings = []
+    table, findings = joined(read_cells(csv), csv, root)
     taken = {c for c in table.columns if c in OWN_COLUMNS or c.startswith("prob_")}
     if clashes := [c for c in table.columns if c in taken and c not in KNOWN_COLUMNS]:
         table = table.rename(columns={name: f"table_{name}" for name in clashes})
@@ -85,8 +85,9 @@ def read_cells(csv: Path, needed: Sequence[str] = ("path", "label")) -> pd.DataF
         ) from None
     names = [str(name).strip() for name in table.columns]
     table.columns = [name.lower() if name.lower() in KNOWN_COLUMNS else name for name in names]
+    has_key = key_of(list(table.columns)) is not None
     for name in needed:
-        if name not in table.columns:
+        if name not in table.columns and not (name == "path" and has_key):
             more = ", and where known patient and split" if "label" in needed else ""
             raise DataError(
                 f"{csv} has no column {name!r} but {some_of(names, 8)}{did_you_mean(name, names)}; "

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from pneumoray.data.dicom_join import joined
 from pneumoray.data.folder import IMAGE_SUFFIXES, images_below
 from pneumoray.data.table import image_id, read_cells
 from pneumoray.errors import DataError
@@ -104,7 +105,7 @@ def _absent(path: Path) -> DataError:
 
 
 def _of_table(csv: Path, root: Path) -> list[Path]:
-    cells = read_cells(csv, needed=("path",))["path"]
+    cells = joined(read_cells(csv, needed=("path",)), csv, root)[0]["path"]
     if len(empty := cells.index[cells == ""]):
         raise DataError(f"{csv} has no path in row {empty[0] + 2}; fill it in or delete the row")
     files = [root / image_id(path, root) for path in cells]
