@@ -15,6 +15,7 @@ SYNTAXES = {
     "deflated": uid.DeflatedExplicitVRLittleEndian,
     "rle": uid.RLELossless,
     "jpeg": uid.JPEGBaseline8Bit,
+    "jpeg-extended": uid.JPEGExtended12Bit,
     "jpeg-lossless": uid.JPEGLosslessSV1,
     "jpeg-ls": uid.JPEGLSLossless,
     "jpeg-2000": uid.JPEG2000Lossless,
@@ -242,5 +243,16 @@ FILMS: dict[str, Film] = {
         photometric=_ONE, elements={"PresentationLUTShape": "IDENTITY"}
     ),
     "a shape that says otherwise, inverse": Film(elements={"PresentationLUTShape": "INVERSE"}),
+    "jpeg of 12 bits": Film(12, syntax="jpeg-extended"),
+    "colour, jpeg": Film(8, 8, photometric="RGB", syntax="jpeg"),
+    "colour, jpeg lossless": Film(8, 8, photometric="RGB", syntax="jpeg-lossless"),
+    "colour, jpeg 2000": Film(8, 8, photometric="RGB", syntax="jpeg-2000"),
+    "colour of 16 bits": Film(16, photometric="RGB"),
+    "32 bits allocated": Film(14, 32, signed=True),
 }
-RECORDED = ("jpeg", "jpeg-lossless", "jpeg-ls")  # syntaxes that are written by DCMTK alone
+RECORDED = (
+    "jpeg",
+    "jpeg-extended",
+    "jpeg-lossless",
+    "jpeg-ls",
+)  # syntaxes that are written by DCMTK alone

@@ -21,6 +21,7 @@ from dicom_films import FILMS, RECORDED, Film, film_bytes  # noqa: E402
 
 COMPRESSORS = {
     "jpeg": ["dcmcjpeg", "+eb", "+q", "95"],
+    "jpeg-extended": ["dcmcjpeg", "+ee", "+q", "95"],
     "jpeg-lossless": ["dcmcjpeg", "+e1"],
     "jpeg-ls": ["dcmcjpls", "+el"],
 }

@@ -20,6 +20,9 @@ from pneumoray.errors import DataError
 RECORD = np.load(Path(__file__).parent / "dicom_films.npz")
 SEEDS = {name: seed for seed, name in enumerate(FILMS)}
 MOST = 10**6
+MOST_APART = {
+    "colour, jpeg": 2
+}  # grey levels: how lossy colour grows to all pixels is each decoder's
 DCMTK_DIFFERS = ("colour, YBR",)  # its table of integers is up to 1.7 levels from PS3.3 C.7.6.3.1.2
 
 
@@ -48,7 +51,7 @@ def test_a_film_is_shown_as_dcmtk_shows_it(name):
         assert padded.sum() >= 27
         assert (ours[padded] == 0).all()
         ours, theirs = ours[~padded], theirs[~padded]
-    assert np.abs(ours - theirs).max() <= 1
+    assert np.abs(ours - theirs).max() <= MOST_APART.get(name, 1)
     assert theirs.max() - theirs.min() > 60  # the film shows something
 
 
@@ -134,6 +137,11 @@ def test_other_files_are_not_taken_for_dicom():
         ({"Rows": 2000, "Columns": 2000}, "2000 x 2000 pixels, 1000000 are allowed"),
         ({"PixelData": None}, "it holds no pixels"),
         ({"Rows": None}, "it holds no image"),
+        (
+            {"PhotometricInterpretation": "HSV"},
+            "its photometric interpretation is none of MONOCHROME1",
+        ),
+        ({"BitsStored": 32, "BitsAllocated": 32}, "it has 32 bits a pixel, and up to 16 are read"),
     ],
 )
 def test_what_cannot_be_shown_is_refused_with_its_reason(change, reason):
@@ -154,7 +162,7 @@ def test_a_message_about_a_damaged_film_quotes_nothing_of_it(keyword, caplog, re
     film.RescaleSlope, film.RescaleIntercept = 1, 0
     planted = encoded(film).replace(*swapped(film, keyword, b"ZZNAME"))
     assert b"ZZNAME" in planted
-    with pytest.raises(DataError, match="is DICOM and can't be decoded") as raised:
+    with pytest.raises(DataError, match="is DICOM and can't be") as raised:
         dicom.read(planted, MOST)
     told = f"{raised.value} {caplog.text} {[str(one.message) for one in recwarn]}"
     assert "ZZNAME" not in told
