@@ -28,7 +28,7 @@ def is_dicom(data: bytes) -> bool:
 def is_dicom_file(path: Path | str) -> bool:
     """`is_dicom` of a file; False for what can't be read."""
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", buffering=0) as file:
             return is_dicom(file.read(HEAD_BYTES))
     except (OSError, ValueError):
         return False
