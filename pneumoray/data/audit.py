@@ -6,7 +6,8 @@ from pathlib import PurePosixPath
 import numpy as np
 import pandas as pd
 
-from pneumoray.data.manifest import Finding, Manifest, matched_patients
+from pneumoray.data.manifest import Finding, Manifest
+from pneumoray.data.patients import unknown_patients
 from pneumoray.data.split import is_val_usable, regroup
 
 SEVERITIES = ("fix", "handled", "note")  # the order in which they are told
@@ -146,13 +147,10 @@ def _classes(joined: pd.DataFrame, classes: tuple[str, ...]) -> list[Finding]:
 def _patients(manifest: Manifest) -> list[Finding]:
     images = manifest.images
     unknown = images[images["patient"] == ""]
-    if matched_patients(manifest) == 0:
-        message = (
-            "no patient is known: the patient rule matches no file name, such as "
-            f"{images['id'].iloc[0]}; "
-            "write the study's rule, add a patient column, or pass --no-patients"
-        )
-        return [Finding("no-patients", "fix", message)]
+    if doubt := unknown_patients(manifest):
+        kind = "unknown-patient" if len(unknown) < len(images) else "no-patients"
+        message = f"{doubt}; write a patient_rule, add a patient column, or pass --no-patients"
+        return [_finding(kind, "fix", message, unknown)]
     if len(unknown):
         message = (
             f"{len(unknown)} of {len(images)} images have no known patient, such as "
