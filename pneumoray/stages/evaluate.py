@@ -13,14 +13,18 @@ from pneumoray import artifact
 from pneumoray.data.classes import matched
 from pneumoray.data.folder import scan
 from pneumoray.data.image import read_file
+from pneumoray.data.manifest import Manifest
+from pneumoray.data.patients import unknown_patients
 from pneumoray.data.rules import Rules
 from pneumoray.errors import DataError
 from pneumoray.evaluation import report
+from pneumoray.journal import latest
 from pneumoray.predictions import PROB, Predictions
-from pneumoray.stages.models import load_model
+from pneumoray.stages.models import Model, load_model
 from pneumoray.stages.opening import note_if_test
-from pneumoray.stages.prepare import OnEvent
+from pneumoray.stages.prepare import OnEvent, tell_patients
 from pneumoray.stream import stream
+from pneumoray.study_folder import StudyFolder
 
 
 def evaluate(
@@ -40,7 +44,8 @@ def evaluate(
     """Scores of `model` (as `load_model` takes it) on a folder or table of labelled images.
 
     Of data with splits, the test split is scored; of a flat folder, everything. Where that touches
-    the test split of the model's own study, the opening is counted. The data's classes are the
+    the test split of the model's own study, the opening is counted. Without a patient rule it is that
+    of the model's study, where that finds the patients. The data's classes are the
     model's of the same name, in any case and order; `classes` says which is which of others.
     Unreadable images are named and left out. The report is that of `report.member_report`. Raises
     DataError where the classes can't be matched.
@@ -50,7 +55,7 @@ def evaluate(
     opened = load_model(model, workspace=workspace, mlflow=mlflow, device=device, own_code=own_code)
     bundle = opened.bundle
     on_event({"type": "note", "text": f"model: {opened.name}"})
-    manifest, _ = scan(Path(data), Path(images) if images else None, rules)
+    manifest = _scan(Path(data), Path(images) if images else None, rules, opened, on_event)
     partners = matched(manifest.classes, bundle.classes, classes or {})
     if renamed := [f"{ours} is {theirs}" for ours, theirs in partners.items() if ours != theirs]:
         on_event({"type": "note", "text": f"classes: {', '.join(renamed)}"})
@@ -90,6 +95,33 @@ def evaluate(
         bundle.classes,
     )
     return scores | {"test_openings": openings}
+
+
+def _scan(
+    data: Path, images: Path | None, rules: Rules | None, model: Model, on_event: OnEvent
+) -> Manifest:
+    """The images, with the patients that the model's study would find where no rule is given."""
+    rules = rules or Rules()
+    rule = None if model.study is None else _rule_of(model.study)
+    if rules.patient_rule is None and rule is not None:
+        manifest, _ = scan(data, images, rules.model_copy(update={"patient_rule": rule}))
+        if not unknown_patients(manifest):
+            return manifest
+    manifest, findings = scan(data, images, rules)
+    tell_patients(findings, on_event)
+    if unknown := unknown_patients(manifest):
+        text = (
+            f"{unknown}: each such image counts as a patient of its own, so the intervals may be too "
+            "narrow; --patient-rule says who is who"
+        )
+        on_event({"type": "note", "text": text})
+    return manifest
+
+
+def _rule_of(study: StudyFolder) -> str | None:
+    """The patient rule that the study was trained with, if it names one."""
+    record = latest(study.journal, "study", "study").get(study.name, {})
+    return record.get("config", {}).get("patient_rule")
 
 
 def _sha256(file: Path) -> str:
