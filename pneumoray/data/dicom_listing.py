@@ -57,7 +57,12 @@ def described(
             f"none of the {len(images)} images can be used: {'; '.join(f.message for f in told)}"
         )
     images = images[kept].sort_values("id", kind="stable", ignore_index=True)
-    return manifest.with_images(images), [*(_renamed(f, name_of) for f in findings), *told]
+    before = [
+        _renamed(finding, name_of)
+        for finding in findings
+        if finding.kind != "patient-rule"  # about names of files, by which these do not go
+    ]
+    return manifest.with_images(images), [*before, *told]
 
 
 def _hides(dicom: pd.DataFrame, manifest: Manifest, pseudonyms: Pseudonyms) -> Callable[[str], str]:

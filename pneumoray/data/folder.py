@@ -1,7 +1,6 @@
 """An image folder or a CSV table becomes a Manifest: one row an image."""
 
 import os
-import posixpath
 import re
 import unicodedata
 from collections import Counter
@@ -21,6 +20,7 @@ from pneumoray.data.manifest import (
     Manifest,
     matched_patients,
 )
+from pneumoray.data.patients import find_patients
 from pneumoray.data.pseudonyms import Pseudonyms
 from pneumoray.data.rules import Rules
 from pneumoray.data.table import SPLIT_NAMES, list_table, stat_columns
@@ -40,14 +40,13 @@ def scan(
     """List the images of a folder (split/CLASS/ or CLASS/) or of a CSV table; nothing is decoded.
 
     A table has the columns path (relative to `images`, by default the table's folder) and label,
-    optionally patient and split; its other columns travel along. The patient is what
-    `rules.patient_rule` finds in the file name. Of two classes `rules.positive`, or what
+    optionally patient and split; its other columns travel along. Without that column the patient is
+    what `find_patients` finds by `rules.patient_rule`. Of two classes `rules.positive`, or what
     `classes.ordered` says, is the second. Names of DICOM files become `pseudonyms`
     (`dicom_listing.described`).
     Raises DataError for data that can't be trained on: nothing there, one class, several labels.
     """
     rules = rules or Rules()
-    rule = re.compile(rules.patient_rule)
     data = data.absolute()
     try:
         if data.is_dir():
@@ -71,11 +70,10 @@ def scan(
         findings.append(Finding("positive-class", "note", described(classes, rules.positive)))
     table = table.sort_values("id", kind="stable", ignore_index=True)
     indices = {name: i for i, name in enumerate(classes)}
-    has_patients = "patient" in table or "patient_rule" in rules.model_fields_set
+    has_patients = "patient" in table or rules.patient_rule is not None
     if "patient" not in table:
-        matches = [rule.search(posixpath.basename(name)) for name in table["id"]]
-        found = [match[1 if rule.groups else 0] if match else "" for match in matches]
-        table["patient"] = [patient or "" for patient in found]
+        table["patient"], told = find_patients(table["id"].tolist(), rules.patient_rule)
+        findings += told
     table["label"] = table["label"].map(indices).astype("int64")
     table["group"] = table["patient"].where(table["patient"] != "", table["id"])
     extras = [name for name in table.columns if name not in OWN_COLUMNS]

@@ -53,9 +53,8 @@ class Manifest:
 
     def with_classes(self, classes: tuple[str, ...]) -> Self:
         """The same images and labels, with their classes in this order."""
-        labels = self.images["label"].map(
-            [classes.index(name) for name in self.classes].__getitem__
-        )
+        places = {name: i for i, name in enumerate(classes)}
+        labels = self.images["label"].map([places[name] for name in self.classes].__getitem__)
         return replace(self, images=self.images.assign(label=labels), classes=classes)
 
     def with_images(self, images: pd.DataFrame) -> Self:

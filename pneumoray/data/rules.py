@@ -6,9 +6,7 @@ from typing import Any
 import pydantic
 from pydantic import Field
 
-# The collection numbers bacterial and viral patients each on their own, so the kind belongs to the
-# key: person1_bacteria and person1_virus are two children.
-KERMANY_RULE = r"^(person\d+_(?:bacteria|virus)|(?:NORMAL2-)?IM-\d+)"
+from pneumoray.data.patients import KNOWN
 
 
 class Rules(pydantic.BaseModel):
@@ -16,10 +14,12 @@ class Rules(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
-    patient_rule: str = Field(
-        default=KERMANY_RULE,
-        description="Regular expression on file names; its first group, or the whole match, is the "
-        "patient. The default knows the names of the Kermany collection.",
+    patient_rule: str | None = Field(
+        default=None,
+        description="Who the patient of an image is: a known rule by its name "
+        f"({', '.join(KNOWN)}), or a regular expression, whose first group, or the whole match, is the "
+        "patient. It is looked for in the file's name; where fewer than nine in ten have it, in the path "
+        "below the data folder. null: the known rule that explains the data, which is told.",
     )
     positive: str | None = Field(
         default=None,
@@ -29,9 +29,9 @@ class Rules(pydantic.BaseModel):
 
     @pydantic.field_validator("patient_rule")
     @classmethod
-    def _pattern(cls, rule: str) -> str:
+    def _pattern(cls, rule: str | None) -> str | None:
         try:
-            re.compile(rule)
+            re.compile(rule or "")
         except re.error as error:
             raise ValueError(
                 f"is no regular expression ({error}); write one whose first group is the patient, such "

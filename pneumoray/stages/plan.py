@@ -91,7 +91,7 @@ def dry_run(
     place = open_workspace(workspace, to_write=False)
     study = checks.leave_out_missing(study, place.study(study.name), on_event)
     configs = configurations(study)
-    manifest, _ = prepare.list_images(study, data, images, place)
+    manifest, findings = prepare.list_images(study, data, images, place)
     checks.check_patients(manifest, no_patients)
     checks.check_outputs(configs, manifest.classes)
     capacity = capacity_of(address)
@@ -99,6 +99,7 @@ def dry_run(
     resources = capacity.resolve(resources or Resources(), workers)
     checks.check_weights(configs, fetch=False)
     prepare.tell_positive(manifest, study.positive, on_event)
+    prepare.tell_patients(findings, on_event)
     slots = min(capacity.slots(resources), len(configs) * workers)
     device = "cuda" if resources.device == "cuda" and torch.cuda.is_available() else "cpu"
     if device != resources.device:

@@ -103,6 +103,7 @@ def pack_images(
     """Pack the images once for each way that the configurations look at them."""
     manifest, findings = listed
     tell_positive(manifest, study.positive, on_event)
+    tell_patients(findings, on_event)
     fractions = _fractions(study)
     packs, noticed = {}, list(findings)
     for settings in dict.fromkeys(settings_of(config) for config in configs):
@@ -138,6 +139,13 @@ def tell_positive(manifest: Manifest, chosen: str | None, on_event: OnEvent) -> 
     """Say in a note which of two classes is the positive one."""
     if manifest.positive is not None:
         on_event({"type": "note", "text": ordering.described(manifest.classes, chosen)})
+
+
+def tell_patients(findings: Iterable[Finding], on_event: OnEvent) -> None:
+    """Say in a note by which known rule the patients are known, where the user named none."""
+    for finding in findings:
+        if finding.kind == "patient-rule":
+            on_event({"type": "note", "text": finding.message})
 
 
 def audit_images(

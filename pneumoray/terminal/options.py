@@ -73,7 +73,9 @@ data_options = options(
 )
 patient_rule_option = click.option(
     "--patient-rule",
-    help="Regular expression: the patient in a file name. [default: Kermany's]",
+    metavar="RULE",
+    help="Who the patient is: nih, chexpert, ..., or a regular expression on the path below DATA. "
+    "[default: the known rule that explains the data]",
 )
 positive_option = click.option(
     "--positive",

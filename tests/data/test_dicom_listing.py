@@ -96,7 +96,9 @@ def test_what_the_user_says_of_patients_goes_before_the_header(films, tmp_path):
 def test_kermanys_rule_does_not_take_the_number_of_an_export_for_a_patient(put, tmp_path):
     put("data/N/IM-0001-0001.dcm", PatientID="A")
     put("data/P/IM-0001-0002.dcm", PatientID="B")
-    assert scan(tmp_path / "data")[0].images["patient"].nunique() == 2
+    manifest, findings = scan(tmp_path / "data")
+    assert manifest.images["patient"].nunique() == 2
+    assert kinds(findings) == {"positive-class", "dicom"}  # none tells of a rule on names
 
 
 def test_images_of_other_formats_keep_their_names_beside_dicom(films, draw):
