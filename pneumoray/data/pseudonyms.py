@@ -69,7 +69,7 @@ class Pseudonyms:
         if self.folder is None:
             return secrets.token_bytes(_KEY_BYTES)
         path = self.folder / KEY
-        if not path.exists():
+        if not path.exists() and not (self.folder / TABLE).exists():
             self.folder.mkdir(parents=True, exist_ok=True)
             draft = _draft(path, secrets.token_hex(_KEY_BYTES))
             try:
@@ -85,8 +85,8 @@ class Pseudonyms:
             key = b""
         if len(key) != _KEY_BYTES:
             raise WorkspaceError(
-                f"{path} holds no key that can be read: put back a copy of it; without it, remove the "
-                "file, and DICOM images get new ids"
+                f"{path} holds no key that can be read: put back a copy of it; without one, remove it "
+                f"and {TABLE}, and DICOM images get new ids"
             )
         return key
 

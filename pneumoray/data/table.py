@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from pneumoray.data.dicom_join import joined, key_of
+from pneumoray.data.dicom_signature import is_dicom_file
 from pneumoray.data.manifest import OWN_COLUMNS, Finding
 from pneumoray.errors import DataError, did_you_mean, some_of
 
@@ -36,13 +37,13 @@ def list_table(csv: Path, root: Path) -> tuple[Path, pd.DataFrame, list[Finding]
         )
         findings.append(Finding("renamed-columns", "note", message))
     table["id"] = [image_id(path, root) for path in table["path"]]
-    _check_cells(csv, table)
+    _check_cells(csv, table, root)
     num_rows = len(table)
     table = table.drop_duplicates(ignore_index=True)
     if num_rows > len(table):
         message = f"{num_rows - len(table)} rows of the table repeat another row"
         findings.append(Finding("repeated-rows", "handled", message))
-    _check_one_row_an_image(csv, table)
+    _check_one_row_an_image(csv, table, root)
     table["path"] = [str(root / name) for name in table["id"]]
     table["split"] = [
         SPLIT_NAMES.get(name.lower(), "") for name in table.get("split", [""] * len(table))
@@ -50,8 +51,8 @@ def list_table(csv: Path, root: Path) -> tuple[Path, pd.DataFrame, list[Finding]
     table = stat_columns(table)
     if not table["mtime_ns"].any():
         raise DataError(
-            f"none of the {len(table)} images in {csv.name} is found, such as {table['path'][0]}; "
-            "name the folder that its paths start from with --images"
+            f"none of the {len(table)} images in {csv.name} is found, such as "
+            f"{shown(table['path'][0], root)}; name the folder that its paths start from with --images"
         )
     return root, table, findings
 
@@ -107,7 +108,7 @@ def _columns(names: Sequence[str]) -> str:
     return f"column{'s' if len(names) > 1 else ''} {' and '.join(names)}"
 
 
-def _check_cells(csv: Path, table: pd.DataFrame) -> None:
+def _check_cells(csv: Path, table: pd.DataFrame, root: Path) -> None:
     for name in ("path", "label"):
         if len(empty := table.index[table[name] == ""]):
             raise DataError(
@@ -119,7 +120,7 @@ def _check_cells(csv: Path, table: pd.DataFrame) -> None:
         is_list = len(parts) > 1 and ("|" in label or ";" in label or parts <= labels)
         if is_list or re.fullmatch(r"\[\s*['\"].*\]", label):  # as Python and NumPy print one
             raise DataError(
-                f"{csv} gives {image_id} several labels ({label}); an image has one label here, "
+                f"{csv} gives {shown(image_id, root)} several labels ({label}); an image has one label here, "
                 "so name the one to learn"
             )
     for name in sorted(set(table.get("split", []))):
@@ -130,17 +131,24 @@ def _check_cells(csv: Path, table: pd.DataFrame) -> None:
             )
 
 
-def _check_one_row_an_image(csv: Path, table: pd.DataFrame) -> None:
+def _check_one_row_an_image(csv: Path, table: pd.DataFrame, root: Path) -> None:
     twice = table[table["id"].duplicated(keep=False)]
     if twice.empty:
         return
     rows = twice[twice["id"] == twice["id"].iloc[0]]
     labels = sorted(set(rows["label"]))
     what = f"several labels ({', '.join(labels)})" if len(labels) > 1 else "several different rows"
+    name = shown(rows["id"].iloc[0], root)
     raise DataError(
-        f"{csv} gives {rows['id'].iloc[0]} {what} ({twice['id'].nunique()} images in all stand in "
+        f"{csv} gives {name} {what} ({twice['id'].nunique()} images in all stand in "
         "several rows); keep one row an image"
     )
+
+
+def shown(name: str, root: Path) -> str:
+    """An image in a message: by its path, but a DICOM film without it, as that may name a patient."""
+    is_film = name.lower().endswith(".dcm") or is_dicom_file(root / name)
+    return "a DICOM film" if is_film else name
 
 
 def image_id(path: str, root: Path) -> str:

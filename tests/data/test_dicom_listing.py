@@ -209,6 +209,22 @@ def test_a_table_that_names_no_film_is_refused(films, tmp_path):
         scan(tmp_path / "t.csv", films)
 
 
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("DOE/1,N\nDOE/1,P", "gives a DICOM film several labels (N, P)"),
+        ("DOE/1,N|P\nDOE/2.dcm,P", "gives a DICOM film several labels (N|P)"),
+        ("ROE/8.dcm,N\nROE/9.dcm,P", "is found, such as a DICOM film;"),
+    ],
+)
+def test_a_mistake_in_a_table_is_told_without_the_name_of_a_film(films, tmp_path, rows, message):
+    (tmp_path / "t.csv").write_text(f"path,label\n{rows}\n")
+    with pytest.raises(DataError) as raised:
+        scan(tmp_path / "t.csv", films / "NORMAL")
+    assert message in str(raised.value)
+    assert "OE" not in str(raised.value)
+
+
 def test_without_pydicom_the_extra_is_named_before_anything_is_read(films, monkeypatch):
     monkeypatch.setitem(sys.modules, "pydicom", None)
     with pytest.raises(DataError) as raised:

@@ -60,6 +60,14 @@ def test_a_damaged_key_is_refused(tmp_path, text):
         Pseudonyms(tmp_path).of_patient("a")
 
 
+def test_a_key_that_is_lost_is_not_made_anew_in_silence(tmp_path):
+    pseudonyms = Pseudonyms(tmp_path)
+    pseudonyms.note({pseudonyms.of_image("a"): "/films/a"})
+    (tmp_path / KEY).unlink()
+    with pytest.raises(WorkspaceError, match=r"put back a copy of it; without one, remove it and"):
+        Pseudonyms(tmp_path).of_patient("a")
+
+
 def test_only_the_paths_behind_pseudonyms_are_hidden():
     secret = Pseudonyms().of_image("a")
     images = pd.DataFrame({"id": [secret, "b.png"], "path": ["/films/a", "/films/b.png"]})
