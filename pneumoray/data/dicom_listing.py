@@ -15,11 +15,18 @@ from pneumoray.data.manifest import Finding, Manifest
 from pneumoray.data.pseudonyms import Pseudonyms
 from pneumoray.errors import DataError
 
+_COLUMNS = "label and path (or SOPInstanceUID, or AccessionNumber)"
+BY_TABLE = f"give a CSV table with the columns {_COLUMNS}: TABLE.csv"
 _SHORTEST = 4  # characters of a cell that can name someone; a fold, a side or a grade has fewer
 
 
 def described(
-    manifest: Manifest, findings: Sequence[Finding], pseudonyms: Pseudonyms, *, has_patients: bool
+    manifest: Manifest,
+    findings: Sequence[Finding],
+    pseudonyms: Pseudonyms,
+    *,
+    has_patients: bool,
+    is_folder: bool,
 ) -> tuple[Manifest, list[Finding]]:
     """`manifest` with what the headers of its DICOM files say, and no name of theirs, nor in `findings`.
 
@@ -27,7 +34,7 @@ def described(
     group is StudyInstanceUID where no patient is known. Patients, groups and ids of DICOM become
     keyed hashes, and COLUMNS are added as far as they are known. Files without an image, and films
     with writing in them, are left out. Other data sets come back as they are. Raises DataError
-    without pydicom.
+    without pydicom, and where the classes of a folder (`is_folder`) are patients.
     """
     images = manifest.images
     is_dicom = images["path"].map(is_dicom_file)
@@ -41,6 +48,8 @@ def described(
         )
     headers = images["path"].where(is_dicom).map(read_header, na_action="ignore")
     headers = headers.where(is_dicom, Header())
+    if is_folder:
+        _check_classes(manifest, headers)
     name_of = _hides(images[is_dicom], manifest, pseudonyms)
     images = _with_patients(images, headers, is_dicom, has_patients, pseudonyms)
     images, told = _without_identifiers(images, manifest.extra_columns, headers)
@@ -69,6 +78,17 @@ def _hides(dicom: pd.DataFrame, manifest: Manifest, pseudonyms: Pseudonyms) -> C
     """What each image is called: one that is not DICOM keeps its name, any other file has none."""
     named = set(manifest.images["id"]) - set(dicom["id"])
     return lambda name: name if name in named else pseudonyms.of_image(name)
+
+
+def _check_classes(manifest: Manifest, headers: pd.Series) -> None:
+    """Refuse folders of one patient each, as an archive exports them: their names are no classes."""
+    patients = headers.map(lambda header: header.identifiers.get("PatientID", ""))
+    num_each = patients.groupby(manifest.images["label"]).nunique()
+    if "" not in set(patients) and (num_each == 1).all() and patients.nunique() == len(num_each):
+        raise DataError(
+            f"the {len(num_each)} folders of {manifest.root} are patients and no classes: each holds "
+            f"DICOM films of a patient of its own; {BY_TABLE} --images {manifest.root}"
+        )
 
 
 def _with_patients(

@@ -79,7 +79,9 @@ def scan(
     extras = [name for name in table.columns if name not in OWN_COLUMNS]
     manifest = Manifest(table[[*LISTED_COLUMNS, *extras]], classes, str(root))
     pseudonyms = pseudonyms or Pseudonyms()
-    return dicom_listing.described(manifest, findings, pseudonyms, has_patients=has_patients)
+    return dicom_listing.described(
+        manifest, findings, pseudonyms, has_patients=has_patients, is_folder=data.is_dir()
+    )
 
 
 def is_image(path: Path) -> bool:
@@ -130,15 +132,23 @@ def _list_folder(data: Path) -> tuple[Path, pd.DataFrame, list[Finding]]:
             else:
                 other.append(path.relative_to(data).as_posix())
     if not rows:
-        suffixes = ", ".join(sorted(IMAGE_SUFFIXES))
-        raise DataError(
-            f"{data} has no images in class folders; expected CLASS/ or train/CLASS/ with files of "
-            f"type {suffixes}, or a CSV table"
-        )
+        raise DataError(_no_images(data, loose))
     _check_names(name for name, *_ in rows)  # a table can't hold what is no UTF-8
     table = stat_columns(pd.DataFrame(rows, columns=["id", "path", "label", "split"]))
     stray = [path for path in loose if is_image(path)]
     return data, table, _folder_findings(skipped, other, [p.relative_to(data) for p in stray])
+
+
+def _no_images(data: Path, loose: list[Path]) -> str:
+    if any(map(is_dicom_file, loose)):
+        return (
+            f"{data} has DICOM films and no class folders; {dicom_listing.BY_TABLE} --images {data}"
+        )
+    suffixes = ", ".join(sorted(IMAGE_SUFFIXES))
+    return (
+        f"{data} has no images in class folders; expected CLASS/ or train/CLASS/ with files of type "
+        f"{suffixes}, or a CSV table"
+    )
 
 
 def _check_names(names: Iterable[str]) -> None:

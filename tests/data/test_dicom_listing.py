@@ -96,8 +96,9 @@ def test_what_the_user_says_of_patients_goes_before_the_header(films, tmp_path):
 def test_kermanys_rule_does_not_take_the_number_of_an_export_for_a_patient(put, tmp_path):
     put("data/N/IM-0001-0001.dcm", PatientID="A")
     put("data/P/IM-0001-0002.dcm", PatientID="B")
+    put("data/P/IM-0001-0003.dcm", PatientID="C")
     manifest, findings = scan(tmp_path / "data")
-    assert manifest.images["patient"].nunique() == 2
+    assert manifest.images["patient"].nunique() == 3
     assert kinds(findings) == {"positive-class", "dicom"}  # none tells of a rule on names
 
 
@@ -207,6 +208,27 @@ def test_a_table_that_names_no_film_is_refused(films, tmp_path):
         DataError, match=r"no DICOM file below .* has any AccessionNumber that t\.csv"
     ):
         scan(tmp_path / "t.csv", films)
+
+
+def test_folders_of_patients_are_no_classes(put, tmp_path):
+    for i in range(6):
+        put(f"data/DOE{i // 2}/study/{i}", PatientID=f"A{i // 2}")
+    with pytest.raises(DataError) as raised:
+        scan(tmp_path / "data")
+    assert str(raised.value).startswith(
+        f"the 3 folders of {tmp_path / 'data'} are patients and no classes: each holds DICOM films of a "
+        "patient of its own; give a CSV table with the columns label and path (or SOPInstanceUID, or "
+    )
+
+
+def test_a_flat_folder_of_films_asks_for_a_table(put, tmp_path):
+    put("data/1.dcm")
+    with pytest.raises(DataError) as raised:
+        scan(tmp_path / "data")
+    assert str(raised.value) == (
+        f"{tmp_path / 'data'} has DICOM films and no class folders; give a CSV table with the columns "
+        f"label and path (or SOPInstanceUID, or AccessionNumber): TABLE.csv --images {tmp_path / 'data'}"
+    )
 
 
 @pytest.mark.parametrize(
