@@ -9,6 +9,7 @@ from pneumoray.terminal.options import (
     FOLDER,
     json_option,
     patient_rule_option,
+    pixel_range_option,
     positive_option,
     rules_of,
 )
@@ -19,8 +20,9 @@ from pneumoray.terminal.options import (
 @click.option("--images", type=FOLDER, help="What the paths in the table are relative to.")
 @patient_rule_option
 @positive_option
+@pixel_range_option
 @json_option
-def audit(data, images, patient_rule, positive, as_json):
+def audit(data, images, patient_rule, positive, pixel_range, as_json):
     """Say how an image folder or table is understood; exit 1 if it needs mending."""
     from dataclasses import asdict
 
@@ -30,7 +32,7 @@ def audit(data, images, patient_rule, positive, as_json):
     from pneumoray.terminal.screens.findings import show_findings, show_understood
 
     with Progress() as progress:
-        rules = rules_of(patient_rule=patient_rule, positive=positive)
+        rules = rules_of(patient_rule=patient_rule, positive=positive, pixel_range=pixel_range)
         manifest, found = prepare.audit_images(data, images, rules, progress)
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in found]))
