@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from pneumoray.data import image as images_
+from pneumoray.data.stored import Stored, decode_stored
 from pneumoray.errors import DataError
 
 Input = bytes | np.ndarray
@@ -76,17 +76,17 @@ def _is_one(shape: tuple[int, ...]) -> bool:
     return True
 
 
-def decode(source: Any, position: int) -> Image.Image:
-    """One image from its encoded bytes or its pixels, in mode L or RGB.
+def decode(source: Any, position: int) -> Stored:
+    """One image from its encoded bytes or its pixels.
 
     Pixels are uint8, or int64 from 0 to 255, which plain Python numbers become. Raises DataError
     that names the `position` of what can't be used.
     """
     try:
         if isinstance(source, bytes | bytearray | memoryview):
-            return images_.decode(bytes(source))
+            return decode_stored(bytes(source))
         if isinstance(source, np.ndarray):
-            return images_.from_array(_eight_bit(source))
+            return Stored(images_.from_array(_eight_bit(source)))
     except DataError as error:
         raise DataError(f"input {position}: {error}") from None
     raise DataError(

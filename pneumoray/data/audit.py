@@ -6,20 +6,24 @@ from pathlib import PurePosixPath
 import numpy as np
 import pandas as pd
 
-from pneumoray.data.manifest import Finding, Manifest
+from pneumoray.data.appearance import appearance
+from pneumoray.data.formats import SUFFIXES
+from pneumoray.data.image import Color
+from pneumoray.data.manifest import Finding, Manifest, is_blank
 from pneumoray.data.patients import unknown_patients
 from pneumoray.data.split import is_val_usable, regroup
 
 SEVERITIES = ("fix", "handled", "note")  # the order in which they are told
 IMBALANCE = 2.0  # times as many images in the largest class as in the smallest
-FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".bmp": "BMP", ".tif": "TIFF"}
-FORMATS |= {".tiff": "TIFF", ".webp": "WEBP"}
 
 
-def audit(manifest: Manifest, findings: Sequence[Finding] = ()) -> list[Finding]:
+def audit(
+    manifest: Manifest, findings: Sequence[Finding] = (), color: Color = "grey"
+) -> list[Finding]:
     """All findings about a manifest that was read and still has its given splits, `fix` first.
 
-    `findings` are those of the listing and of the reading; they are part of the answer.
+    `findings` are those of the listing and of the reading; they are part of the answer. `color` is
+    what models look at.
     """
     images = manifest.images
     joined = regroup(manifest).images  # identical images in one group
@@ -30,6 +34,7 @@ def audit(manifest: Manifest, findings: Sequence[Finding] = ()) -> list[Finding]
     found += _patients(manifest)
     found += _validation(joined, manifest.classes)
     found += _mixed(images)
+    found += appearance(images, manifest.classes, color)
     return in_order(found)
 
 
@@ -63,6 +68,7 @@ def in_order(findings: Iterable[Finding]) -> list[Finding]:
 
 def _duplicates(images: pd.DataFrame, classes: tuple[str, ...]) -> list[Finding]:
     found = []
+    images = images[~is_blank(images)]  # equal, and copies of none
     by_content = images.groupby("pixel_sha256", sort=False)
     conflicting = images[by_content["label"].transform("nunique") > 1]
     if len(conflicting):
@@ -183,7 +189,7 @@ def _validation(joined: pd.DataFrame, classes: tuple[str, ...]) -> list[Finding]
 def _mixed(images: pd.DataFrame) -> list[Finding]:
     found = []
     suffixes = images["id"].map(lambda name: PurePosixPath(name).suffix.lower())
-    expected = suffixes.map(FORMATS).fillna("")
+    expected = suffixes.map(SUFFIXES).fillna("")
     disguised = images[(expected != images["format"]) & (expected != "") & (images["format"] != "")]
     if len(disguised):
         first = disguised.iloc[0]

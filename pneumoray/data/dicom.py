@@ -35,23 +35,23 @@ class Film:
 
     pixels: np.ndarray
     mode: str  # "MONOCHROME1", "RGB", ...
-    depth: str  # "8", "12 of 16"
+    depth: str  # "DICOM 12": no word of depth.py's for numbers whose range is unknown
 
 
-def read(data: bytes, most_pixels: int, name: str = "the image") -> Film:
-    """The one frame of a DICOM file's bytes. Raises DataError, which begins with `name`."""
+def read(data: bytes, most_pixels: int) -> Film:
+    """The one frame of a DICOM file's bytes. Raises DataError, to be told after the name of the file."""
     try:
         from pydicom.datadict import DicomDictionary
 
         group = [entry[4] for tag, entry in DicomDictionary.items() if tag >> 16 == _IMAGE_GROUP]
         return _shown(parse(io.BytesIO(data), [*filter(None, group), *_MORE]), most_pixels)
     except Refusal as error:
-        raise DataError(f"{name} is DICOM and can't be shown: {error}") from None
+        raise DataError(f"is DICOM and can't be shown: {error}") from None
     except ImportError:
-        raise DataError(f"{name} is DICOM, which needs pydicom: {INSTALL}") from None
+        raise DataError(f"is DICOM, which needs pydicom: {INSTALL}") from None
     except Exception as error:  # of damaged files: anything. Its text may quote a value
         raise DataError(
-            f"{name} is DICOM and can't be decoded ({type(error).__name__}); it may be damaged: "
+            f"is DICOM and can't be decoded ({type(error).__name__}); it may be damaged: "
             "export it again"
         ) from None
 
@@ -90,8 +90,7 @@ def _shown(film: "Dataset", most_pixels: int) -> Film:
         pixels = eight_bits(apply_color_lut(pixel_array(film), film)[..., :3] / highest)
     else:
         pixels = eight_bits(pixel_array(film) / (2**bits - 1))  # of YBR in RGB
-    depth = str(bits) if bits == film.BitsAllocated else f"{bits} of {film.BitsAllocated}"
-    return Film(pixels, photometric, depth)
+    return Film(pixels, photometric, f"DICOM {bits}")
 
 
 def _check(film: "Dataset", most_pixels: int) -> None:

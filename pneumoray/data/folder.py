@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from pneumoray import words
-from pneumoray.data import dicom_listing
+from pneumoray.data import dicom_listing, image
 from pneumoray.data.classes import described, has_negative, ordered
 from pneumoray.data.dicom_signature import is_dicom_file
 from pneumoray.data.manifest import (
@@ -85,8 +85,8 @@ def scan(
 
 
 def is_image(path: Path) -> bool:
-    """Whether it is a file to read: by its suffix, or as DICOM by its content."""
-    return path.suffix.lower() in IMAGE_SUFFIXES or is_dicom_file(path)
+    """Whether it is a file to read: by its suffix, or else by its content."""
+    return path.suffix.lower() in IMAGE_SUFFIXES or image.is_image(path)
 
 
 def images_below(folder: Path, on_error: Callable[[OSError], object]) -> list[Path]:

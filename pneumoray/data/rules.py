@@ -1,5 +1,6 @@
 """Rules: how images are understood where their folder or table does not say it itself."""
 
+import math
 import re
 from typing import Any
 
@@ -26,6 +27,21 @@ class Rules(pydantic.BaseModel):
         description="Of two classes the positive one: sensitivity, precision and the threshold are "
         "about it. null: the one whose name is not negative, as NORMAL or healthy is.",
     )
+
+    pixel_range: tuple[float, float] | None = Field(
+        default=None,
+        description="Values that are black and white in images that don't say it, as 16-bit PNG and "
+        "floating-point TIFF. null: the least power of two that holds all values of such images.",
+    )
+
+    @pydantic.field_validator("pixel_range")
+    @classmethod
+    def _rising(cls, range_: tuple[float, float] | None) -> tuple[float, float] | None:
+        if range_ is not None and not (
+            math.isfinite(range_[1] - range_[0]) and range_[0] < range_[1]
+        ):
+            raise ValueError(f"{list(range_)} must be two numbers that rise, such as [0, 4095]")
+        return range_
 
     @pydantic.field_validator("patient_rule")
     @classmethod

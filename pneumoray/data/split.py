@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from pneumoray.data.folder import Manifest
+from pneumoray.data.manifest import Manifest, is_blank
 from pneumoray.errors import DataError
 
 MIN_VAL_IMAGES = 100  # a smaller given validation split can't tell models 2 points apart
@@ -30,9 +30,10 @@ def regroup(manifest: Manifest) -> Manifest:
         return group
 
     images = manifest.images
+    alike = images[~is_blank(images)]  # blank images are equal, and of nobody
     for column in ("sha256", "pixel_sha256"):
         first: dict[str, str] = {}
-        for value, group in zip(images[column], images["group"], strict=True):
+        for value, group in zip(alike[column], alike["group"], strict=True):
             one, other = sorted((find(first.setdefault(value, group)), find(group)))
             parent[other] = one
     return manifest.with_images(images.assign(group=[find(group) for group in images["group"]]))

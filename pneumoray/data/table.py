@@ -10,7 +10,7 @@ import pandas as pd
 
 from pneumoray.data.dicom_join import joined, key_of
 from pneumoray.data.dicom_signature import is_dicom_file
-from pneumoray.data.manifest import OWN_COLUMNS, Finding
+from pneumoray.data.manifest import FILE_COLUMNS, OWN_COLUMNS, Finding
 from pneumoray.errors import DataError, did_you_mean, some_of
 
 SPLIT_NAMES = {
@@ -58,16 +58,17 @@ def list_table(csv: Path, root: Path) -> tuple[Path, pd.DataFrame, list[Finding]
 
 
 def stat_columns(table: pd.DataFrame) -> pd.DataFrame:
-    """`table` with size_bytes and mtime_ns of each path; 0 where nothing is found."""
+    """`table` with FILE_COLUMNS of each path; 0 where nothing is found."""
     stats = []
     for path in table["path"]:
         try:
             stat = os.stat(path)
-            stats.append((stat.st_size, stat.st_mtime_ns))
+            stats.append((stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns))
         except OSError:  # reading it will fail too, and say so
-            stats.append((0, 0))
-    sizes, times = zip(*stats, strict=True) if stats else ((), ())
-    return table.assign(size_bytes=list(sizes), mtime_ns=list(times))
+            stats.append((0, 0, 0))
+    return table.assign(
+        **{name: [stat[i] for stat in stats] for i, name in enumerate(FILE_COLUMNS)}
+    )
 
 
 def read_cells(csv: Path, needed: Sequence[str] = ("path", "label")) -> pd.DataFrame:

@@ -57,6 +57,8 @@ def evaluate(
         artifact.check_writable(save)
     opened = load_model(model, workspace=workspace, mlflow=mlflow, device=device, own_code=own_code)
     bundle = opened.bundle
+    if rules is not None and rules.pixel_range is not None:
+        bundle = bundle.with_range(rules.pixel_range)
     on_event({"type": "note", "text": f"model: {opened.name}"})
     list_images = partial(
         scan,

@@ -18,6 +18,7 @@ from pneumoray.data.manifest import Finding, Manifest
 from pneumoray.data.pack import ImageSettings, Pack, is_made, make_pack
 from pneumoray.data.photographs import make_photographs
 from pneumoray.data.pseudonyms import Pseudonyms
+from pneumoray.data.ranges import decide
 from pneumoray.data.read import map_threads, read_facts
 from pneumoray.data.rules import Rules
 from pneumoray.errors import DataError
@@ -116,6 +117,7 @@ def pack_images(
             key=fractions,
             map_shards=map_shards,
             on_event=on_event,
+            pixel_range=study.pixel_range,
         )
     return Prepared(packs, noticed)
 
@@ -124,7 +126,8 @@ def is_packed(
     study: Study, manifest: Manifest, settings: ImageSettings, workspace: Workspace
 ) -> bool:
     """Whether `pack_images` has packed these images so already."""
-    return is_made(manifest, settings, workspace.packs, key=_fractions(study))
+    key = _fractions(study)
+    return is_made(manifest, settings, workspace.packs, key=key, pixel_range=study.pixel_range)
 
 
 def _fractions(study: Study) -> dict[str, Any]:
@@ -158,4 +161,5 @@ def audit_images(
     manifest, findings = scan(data, images, rules, Pseudonyms(workspace.root))
     tell_positive(manifest, rules.positive, on_event)
     read, unreadable = read_facts(manifest, on_event=on_event)
-    return read, audit(read, [*findings, *unreadable])
+    _, of_ranges = decide(read.images, rules.pixel_range)
+    return read, audit(read, [*findings, *unreadable, *of_ranges])

@@ -82,6 +82,12 @@ positive_option = click.option(
     metavar="CLASS",
     help="Of two classes the positive one. [default: the one not called normal, negative, ...]",
 )
+pixel_range_option = click.option(
+    "--pixel-range",
+    type=(float, float),
+    metavar="LOW HIGH",
+    help="Values that are black and white in images that don't say it, as 16-bit PNG does not.",
+)
 new_study_options = options(
     click.option(
         "--study",

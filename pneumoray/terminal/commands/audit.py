@@ -9,6 +9,7 @@ from pneumoray.terminal.options import (
     FOLDER,
     json_option,
     patient_rule_option,
+    pixel_range_option,
     positive_option,
     rules_of,
     workspace_option,
@@ -20,9 +21,10 @@ from pneumoray.terminal.options import (
 @click.option("--images", type=FOLDER, help="What the paths in the table are relative to.")
 @patient_rule_option
 @positive_option
+@pixel_range_option
 @workspace_option
 @json_option
-def audit(data, images, patient_rule, positive, workspace, as_json):
+def audit(data, images, patient_rule, positive, pixel_range, workspace, as_json):
     """Say how an image folder or table is understood; exit 1 if it needs mending."""
     from dataclasses import asdict
 
@@ -33,7 +35,7 @@ def audit(data, images, patient_rule, positive, workspace, as_json):
     from pneumoray.workspace import open_workspace
 
     with Progress() as progress:
-        rules = rules_of(patient_rule=patient_rule, positive=positive)
+        rules = rules_of(patient_rule=patient_rule, positive=positive, pixel_range=pixel_range)
         place = open_workspace(workspace, to_write=False)
         manifest, found = prepare.audit_images(data, images, rules, place, progress)
     if as_json:

@@ -9,6 +9,7 @@ from pneumoray.terminal.options import (
     json_option,
     model_options,
     patient_rule_option,
+    pixel_range_option,
     rules_of,
 )
 
@@ -25,6 +26,7 @@ def _pairs(context: click.Context, parameter: click.Parameter, text: str | None)
 @model_options
 @click.option("--images", type=FOLDER, help="What the paths in the table are relative to.")
 @patient_rule_option
+@pixel_range_option
 @click.option(
     "--classes",
     callback=_pairs,
@@ -34,7 +36,18 @@ def _pairs(context: click.Context, parameter: click.Parameter, text: str | None)
 @click.option("--save", type=FOLDER, help="Write each image's probabilities to this CSV.")
 @json_option
 def evaluate(
-    data, model, images, patient_rule, classes, save, workspace, mlflow, device, own_code, as_json
+    data,
+    model,
+    images,
+    patient_rule,
+    pixel_range,
+    classes,
+    save,
+    workspace,
+    mlflow,
+    device,
+    own_code,
+    as_json,
 ):
     """Score a trained model on other labelled images, at its own threshold.
 
@@ -50,7 +63,7 @@ def evaluate(
             data,
             model,
             images=images,
-            rules=rules_of(patient_rule=patient_rule),
+            rules=rules_of(patient_rule=patient_rule, pixel_range=pixel_range),
             classes=classes,
             workspace=workspace,
             mlflow=mlflow,

@@ -1,0 +1,140 @@
+"""What the images of a data set look like as files: blank ones, pages, depth, colour; Findings."""
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from pneumoray.data.depth import named
+from pneumoray.data.image import Color
+from pneumoray.data.manifest import Finding, is_blank
+from pneumoray.data.ranges import is_dark
+
+COLOURED = 5.0  # levels between channels: a grey film saved as a colour JPEG has one or two
+_MIN_COLOURED = 0.05  # of the images: fewer are annotations
+_MIN_GAIN = 0.1  # of AUROC: what colour must tell beyond brightness to be called a loss
+_MIN_PHI = 0.4  # of two classes of equal size: AUROC 0.7
+_MAX_P = 0.01
+
+
+def appearance(
+    images: pd.DataFrame, classes: tuple[str, ...], color: Color = "grey"
+) -> list[Finding]:
+    """Findings about images with their facts, which models will look at in `color`."""
+    found = [*_blank(images), *_pages(images), *_shortcuts(images, classes)]
+    if color == "grey":
+        found += _colour_dropped(images, classes)
+    return found
+
+
+def _blank(images: pd.DataFrame) -> Iterator[Finding]:
+    blank = images[is_blank(images)]
+    if len(blank):
+        are = "image has" if len(blank) == 1 else "images have"
+        message = (
+            f"{len(blank)} {are} one value everywhere, such as {blank['id'].iloc[0]}: nothing can be "
+            "learned of it; blank images count as copies of none"
+        )
+        yield Finding("blank", "note", message, tuple(blank["id"]))
+
+
+def _pages(images: pd.DataFrame) -> Iterator[Finding]:
+    several = images[images["num_frames"] > 1]
+    if len(several):
+        first = several.iloc[0]
+        message = (
+            f"{len(several)} file{'s have' if len(several) > 1 else ' has'} several pages or frames, "
+            f"such as {first['id']} ({first['num_frames']}): the first of them is read, the others "
+            "are not"
+        )
+        yield Finding("several-pages", "handled", message, tuple(several["id"]))
+
+
+def _shortcuts(images: pd.DataFrame, classes: tuple[str, ...]) -> Iterator[Finding]:
+    """Depth, and polarity, where they go with the class."""
+    dark = is_dark(images)
+    depths = images["depth"].map(named).where(~dark, images["depth"].map(named) + " dark")
+    for what, kinds in (("depth", depths), ("polarity", images["polarity"])):
+        if (found := _bound(kinds, images)) is None:
+            continue
+        kind, label, p = found
+        rows = images[kinds == kind]
+        inside = images["label"] == label
+        message = (
+            f"the {what} of images goes with their class: {int((kinds[inside] == kind).sum())} of "
+            f"{int(inside.sum())} images of {classes[label]} are {_in_words(kind)}, and "
+            f"{int((kinds[~inside] == kind).sum())} of the {int((~inside).sum())} others (p {p:.1g}): "
+            "a model may learn where images come from, and not what they show; take all classes from "
+            "the same sources"
+        )
+        yield Finding("shortcut", "fix", message, tuple(rows["id"]))
+
+
+def _in_words(kind: str) -> str:
+    return kind if kind.endswith(("bit", "zero", "point", "dark")) else f"{kind} images"
+
+
+def _bound(kinds: pd.Series, images: pd.DataFrame) -> tuple[str, int, float] | None:
+    """(kind, label, p) of the two that go together most, by Fisher's exact test and phi.
+
+    Each patient counts once a kind and class; p is times the number of pairs looked at.
+    """
+    if kinds.nunique() < 2:
+        return None
+    from scipy import stats  # half a second: most data sets have one depth
+
+    units = pd.DataFrame({"kind": kinds, "label": images["label"], "group": images["group"]})
+    units = units.drop_duplicates()
+    counts = pd.crosstab(units["kind"], units["label"])
+    found = []
+    for kind in counts.index:
+        for label in counts.columns:
+            both = counts.loc[kind, label]
+            of_kind, of_label = counts.loc[kind].sum(), counts[label].sum()
+            a, b, c = both, of_kind - both, of_label - both
+            d = len(units) - a - b - c
+            scale = (float(a + b) * (c + d) * (a + c) * (b + d)) ** 0.5
+            phi = (a * d - b * c) / scale if scale else 0.0
+            if phi >= _MIN_PHI:
+                p = stats.fisher_exact([[a, b], [c, d]])[1] * counts.size
+                found.append((phi, -p, kind, int(label)))
+    found = [one for one in found if -one[1] < _MAX_P]
+    if not found:
+        return None
+    _, minus_p, bound, to = max(found)
+    return bound, to, -minus_p
+
+
+def _colour_dropped(images: pd.DataFrame, classes: tuple[str, ...]) -> Iterator[Finding]:
+    coloured = images[images["colour"] >= COLOURED]
+    if len(coloured) < _MIN_COLOURED * len(images) or coloured.empty:
+        return
+    gain, label, by_colour, by_brightness = max(_gains(images))
+    loses = (
+        f"; {classes[label]} is told from the rest by its share of red or blue alone with an AUROC of "
+        f"{by_colour:.2f}, by brightness with {by_brightness:.2f}"
+        if gain >= _MIN_GAIN
+        else ""
+    )
+    message = (
+        f"{len(coloured)} of {len(images)} images are in colour, and color: grey looks at their "
+        f"brightness only{loses}; set color: rgb to keep their colours"
+    )
+    yield Finding("colour-dropped", "note", message, tuple(coloured["id"]))
+
+
+def _gains(images: pd.DataFrame) -> Iterator[tuple[float, int, float, float]]:
+    """(gain, label, AUROC of colour, of brightness) of each class against the others."""
+    for label in sorted(images["label"].unique()):
+        inside = images["label"] == label
+        shares = (_auroc(images[name], inside) for name in ("red_share", "blue_share"))
+        colour, brightness = max(shares), _auroc(images["brightness"], inside)
+        yield colour - brightness, int(label), colour, brightness
+
+
+def _auroc(values: pd.Series, inside: pd.Series) -> float:
+    """How well `values` tell those `inside` from the others, in whichever direction: 0.5 to 1."""
+    num_in, num_out = int(inside.sum()), int((~inside).sum())
+    if not num_in or not num_out:
+        return 0.5
+    auroc = (values.rank()[inside].mean() - (num_in + 1) / 2) / num_out
+    return max(auroc, 1 - auroc)
