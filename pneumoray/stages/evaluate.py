@@ -3,7 +3,7 @@
 import hashlib
 import shlex
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from pneumoray.evaluation import report
 from pneumoray.predictions import PROB, Predictions
 from pneumoray.stages.models import load_model
 from pneumoray.stages.opening import note_if_test
-from pneumoray.stages.prepare import OnEvent
+from pneumoray.stages.prepare import OnEvent, tell_understood
 from pneumoray.stream import stream
 
 
@@ -50,7 +50,10 @@ def evaluate(
     opened = load_model(model, workspace=workspace, mlflow=mlflow, device=device, own_code=own_code)
     bundle = opened.bundle
     on_event({"type": "note", "text": f"model: {opened.name}"})
-    manifest, _ = scan(Path(data), Path(images) if images else None, rules)
+    manifest, findings = scan(Path(data), Path(images) if images else None, rules)
+    tell_understood(manifest, on_event)
+    for finding in findings:
+        on_event({"type": "finding", **asdict(finding)})
     partners = matched(manifest.classes, bundle.classes, classes or {})
     if renamed := [f"{ours} is {theirs}" for ours, theirs in partners.items() if ours != theirs]:
         on_event({"type": "note", "text": f"classes: {', '.join(renamed)}"})

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -91,14 +91,17 @@ def dry_run(
     place = open_workspace(workspace, to_write=False)
     study = checks.leave_out_missing(study, place.study(study.name), on_event)
     configs = configurations(study)
-    manifest, _ = prepare.list_images(study, data, images, place)
+    manifest, findings = prepare.list_images(study, data, images, place)
     checks.check_patients(manifest, no_patients)
     checks.check_outputs(configs, manifest.classes)
     capacity = capacity_of(address)
     workers = max(config.workers for config in configs)
     resources = capacity.resolve(resources or Resources(), workers)
     checks.check_weights(configs, fetch=False)
+    prepare.tell_understood(manifest, on_event)
     prepare.tell_positive(manifest, study.positive, on_event)
+    for finding in findings:
+        on_event({"type": "finding", **asdict(finding)})
     slots = min(capacity.slots(resources), len(configs) * workers)
     device = "cuda" if resources.device == "cuda" and torch.cuda.is_available() else "cpu"
     if device != resources.device:

@@ -11,6 +11,7 @@ from pneumoray.terminal.options import (
     patient_rule_option,
     positive_option,
     rules_of,
+    understanding_options,
 )
 
 
@@ -18,9 +19,10 @@ from pneumoray.terminal.options import (
 @click.argument("data", type=FOLDER)
 @click.option("--images", type=FOLDER, help="What the paths in the table are relative to.")
 @patient_rule_option
+@understanding_options
 @positive_option
 @json_option
-def audit(data, images, patient_rule, positive, as_json):
+def audit(data, images, as_json, **given):
     """Say how an image folder or table is understood; exit 1 if it needs mending."""
     from dataclasses import asdict
 
@@ -30,7 +32,7 @@ def audit(data, images, patient_rule, positive, as_json):
     from pneumoray.terminal.screens.findings import show_findings, show_understood
 
     with Progress() as progress:
-        rules = rules_of(patient_rule=patient_rule, positive=positive)
+        rules = rules_of(**given)
         manifest, found = prepare.audit_images(data, images, rules, progress)
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in found]))
