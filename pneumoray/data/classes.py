@@ -46,6 +46,11 @@ def has_negative(classes: Sequence[str]) -> bool:
     return len(classes) == 2 and sum(_is_negative(name, classes) for name in classes) == 1
 
 
+def sounds_negative(name: str) -> bool:
+    """Whether it has a word of a negative class, as NORMAL and lung_benign have."""
+    return not NEGATIVE_WORDS.isdisjoint(_words(name))
+
+
 def described(classes: Sequence[str], chosen: str | None) -> str:
     """In one line, which of the two classes is the positive one, and why."""
     negative, positive = classes
@@ -123,5 +128,9 @@ def _letters(name: str) -> str:
     return re.sub(r"[\W_]", "", name.casefold())
 
 
-def _by_name(name: str) -> tuple[bool, int, str]:
-    return (not name.isdecimal(), int(name) if name.isdecimal() else 0, name)
+def _by_name(name: str) -> tuple[bool, float, list[tuple[bool, int, str]], str]:
+    """Numbers by value, before words; numbers inside words by value as well (grade2, grade10)."""
+    is_number = re.fullmatch(r"-?\d+(\.\d+)?", name) is not None
+    parts = [part for part in re.split(r"(\d+)", name) if part]
+    numbered = [(not p.isdecimal(), int(p) if p.isdecimal() else 0, p) for p in parts]
+    return (not is_number, float(name) if is_number else 0.0, numbered, name)

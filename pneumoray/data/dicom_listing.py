@@ -1,5 +1,6 @@
 """DICOM among the images of a Manifest: found by content, described by headers, named by pseudonyms."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -17,7 +18,7 @@ from pneumoray.errors import DataError
 
 _COLUMNS = "label and path (or SOPInstanceUID, or AccessionNumber)"
 BY_TABLE = f"give a CSV table with the columns {_COLUMNS}: TABLE.csv"
-_SHORTEST = 4  # characters of a cell that can name someone; a fold, a side or a grade has fewer
+_SHORTEST = 4  # characters that can name someone; a fold, a side, a grade or a count has fewer
 
 
 def described(
@@ -51,8 +52,9 @@ def described(
     if is_folder:
         _check_classes(manifest, headers)
     name_of = _hides(images[is_dicom], manifest, pseudonyms)
+    secret = [name for name in images["id"][is_dicom] if len(name) >= _SHORTEST]
     images = _with_patients(images, headers, is_dicom, has_patients, pseudonyms)
-    images, told = _without_identifiers(images, manifest.extra_columns, headers)
+    images, told = _without_identifiers(images, manifest, headers)
     for name in COLUMNS:
         said = headers.map(lambda header, name=name: header.columns.get(name, ""))
         if said.any() and name not in images:
@@ -67,7 +69,7 @@ def described(
         )
     images = images[kept].sort_values("id", kind="stable", ignore_index=True)
     before = [
-        _renamed(finding, name_of)
+        _renamed(finding, name_of, secret)
         for finding in findings
         if finding.kind != "patient-rule"  # about names of files, by which these do not go
     ]
@@ -109,16 +111,19 @@ def _with_patients(
 
 
 def _without_identifiers(
-    images: pd.DataFrame, extras: Iterable[str], headers: pd.Series
+    images: pd.DataFrame, manifest: Manifest, headers: pd.Series
 ) -> tuple[pd.DataFrame, list[Finding]]:
-    """Without the columns of a table that name patients, visits or files, by their name or a cell."""
+    """Without the columns of a table that name patients, visits or files: by their name, by a cell, or
+    as the source of the column patient.
+    """
     known = {name.lower() for name in IDENTIFIERS}
     pairs = zip(images["id"], headers, strict=True)
     names = [{*_forms(name), *header.identifiers.values()} for name, header in pairs]
     secret = [
         column
-        for column in extras
+        for column in manifest.extra_columns
         if column.replace("_", "").lower() in known
+        or images[column].str.strip().equals(manifest.images["patient"])
         or any(
             len(cell.strip()) >= _SHORTEST and cell.strip() in own
             for cell, own in zip(images[column], names, strict=True)
@@ -172,9 +177,12 @@ def _found(images: pd.DataFrame, headers: pd.Series, is_dicom: pd.Series) -> lis
     return found
 
 
-def _renamed(finding: Finding, name_of: Callable[[str], str]) -> Finding:
+def _renamed(finding: Finding, name_of: Callable[[str], str], secret: Iterable[str]) -> Finding:
     """The finding without the names of DICOM files, and of what lies beside them."""
     message = finding.message
-    for name in sorted(finding.image_ids, key=len, reverse=True):
-        message = message.replace(name, name_of(name))
+    names = {*finding.image_ids, *(name for name in secret if name in message)}
+    for name in sorted(names, key=len, reverse=True):
+        for form in (name, PurePosixPath(name).name):
+            before = r"(?<![\w/])" if len(form) >= _SHORTEST else "(?<=such as )"
+            message = re.sub(rf"{before}{re.escape(form)}(?!\w)", name_of(name), message)
     return replace(finding, message=message, image_ids=tuple(map(name_of, finding.image_ids)))

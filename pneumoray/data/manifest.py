@@ -32,18 +32,28 @@ class Finding:
     image_ids: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Understood:
+    """One line of how the data was understood: a folder or a column, and what it is taken for."""
+
+    depth: int
+    name: str
+    meaning: str
+
+
 @dataclass(frozen=True, eq=False)
 class Manifest:
     """The table of images, its classes in their lasting order, and the folder that it describes.
 
     `images` has LISTED_COLUMNS, after reading also FACT_COLUMNS, then the user's own columns, which
     are text exactly as the table had it. `label` indexes `classes`; of two, the second is the
-    positive one.
+    positive one. `understood` is there after listing, and not saved.
     """
 
     images: pd.DataFrame
     classes: tuple[str, ...]
     root: str
+    understood: tuple[Understood, ...] = ()
 
     @property
     def extra_columns(self) -> list[str]:

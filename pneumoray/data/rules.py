@@ -2,12 +2,28 @@
 
 import math
 import re
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import pydantic
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from pneumoray.data.patients import KNOWN
+
+Role = Literal["class", "train", "val", "test", "part", "skip"]  # what a folder may be
+Column = Literal["path", "label", "patient", "split"]  # of a table
+LeftOut = Literal["unlabelled", "several-labels"]  # what a row of a table may have to be
+
+
+def _as_written(word: Any) -> Any:
+    """A word as 1 needs no quotes; YAML's yes and no do. null is the empty word."""
+    if isinstance(word, bool):
+        raise ValueError("YAML reads this word as true or false: put it in quotes")
+    if word is None:
+        return ""
+    return str(word) if isinstance(word, int | float) else word
+
+
+Word = Annotated[str, BeforeValidator(_as_written)]
 
 
 class Rules(pydantic.BaseModel):
@@ -43,6 +59,31 @@ class Rules(pydantic.BaseModel):
             raise ValueError(f"{list(range_)} must be two numbers that rise, such as [0, 4095]")
         return range_
 
+    folders: dict[Word, Role] = Field(
+        default_factory=dict,
+        description="What a folder is, where its name does not tell: class, train, val, test, part (its "
+        "folders belong to the folder above) or skip, by its name, its path below the data, or a "
+        "pattern, as {fold1: test, 'images_*': part}. Also values of a table's column split.",
+    )
+    columns: dict[Column, Word] = Field(
+        default_factory=dict,
+        description="Which column of a table is its path, label, patient or split, as {patient: Image_ID}; "
+        "null: none is.",
+    )
+    labels: dict[Word, Word] = Field(
+        default_factory=dict,
+        description="The class of a label, as {Normal: NORMAL} joins two spellings; {NA: NA} says that a "
+        "label is meant as it is written.",
+    )
+    label_of: str | None = Field(
+        default=None,
+        description="The one label to learn, against all others; an image may have several (A|B).",
+    )
+    leave_out: list[LeftOut] = Field(
+        default_factory=list,
+        description="Rows of a table to leave out: unlabelled (empty, nan, NA, ...), several-labels (A|B).",
+    )
+
     @pydantic.field_validator("patient_rule")
     @classmethod
     def _pattern(cls, rule: str | None) -> str | None:
@@ -55,10 +96,16 @@ class Rules(pydantic.BaseModel):
             ) from None
         return rule
 
-    @pydantic.field_validator("positive", mode="before")
+    @pydantic.field_validator("positive", "label_of", mode="before")
     @classmethod
-    def _as_written(cls, positive: Any) -> Any:
-        """A class named by a number, as 1, needs no quotes; YAML's yes and no do."""
-        if isinstance(positive, bool):
-            raise ValueError("YAML reads this word as true or false: put the class in quotes")
-        return str(positive) if isinstance(positive, int) else positive
+    def _as_a_word(cls, name: Any) -> Any:
+        return None if name is None else _as_written(name)
+
+    @pydantic.field_validator("labels")
+    @classmethod
+    def _named(cls, labels: dict[str, str]) -> dict[str, str]:
+        if empty := [label for label, name in labels.items() if not (label and name)]:
+            raise ValueError(
+                f"{empty[0]!r} has no class: name one, or leave rows out with leave_out: [unlabelled]"
+            )
+        return labels

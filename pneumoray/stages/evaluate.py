@@ -3,7 +3,7 @@
 import hashlib
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from pneumoray.journal import latest
 from pneumoray.predictions import PROB, Predictions
 from pneumoray.stages.models import Model, load_model
 from pneumoray.stages.opening import note_if_test
-from pneumoray.stages.prepare import OnEvent, tell_patients
+from pneumoray.stages.prepare import OnEvent, tell_understood
 from pneumoray.stream import stream
 from pneumoray.study_folder import StudyFolder
 from pneumoray.workspace import open_workspace
@@ -66,7 +66,10 @@ def evaluate(
         Path(images) if images else None,
         pseudonyms=Pseudonyms(open_workspace(workspace, to_write=False).root),
     )
-    manifest = _scan(list_images, rules or Rules(), opened, on_event)
+    manifest, findings = _scan(list_images, rules or Rules(), opened, on_event)
+    tell_understood(manifest, on_event)
+    for finding in findings:
+        on_event({"type": "finding", **asdict(finding)})
     partners = matched(manifest.classes, bundle.classes, classes or {})
     if renamed := [f"{ours} is {theirs}" for ours, theirs in partners.items() if ours != theirs]:
         on_event({"type": "note", "text": f"classes: {', '.join(renamed)}"})
@@ -116,22 +119,21 @@ def _scan(
     rules: Rules,
     model: Model,
     on_event: OnEvent,
-) -> Manifest:
+) -> tuple[Manifest, list[Finding]]:
     """The images, with the patients that the model's study would find where no rule is given."""
     rule = None if model.study is None else _rule_of(model.study)
     if rules.patient_rule is None and rule is not None:
-        manifest, _ = list_images(rules=rules.model_copy(update={"patient_rule": rule}))
-        if not unknown_patients(manifest):
-            return manifest
+        listed = list_images(rules=rules.model_copy(update={"patient_rule": rule}))
+        if not unknown_patients(listed[0]):
+            return listed
     manifest, findings = list_images(rules=rules)
-    tell_patients(findings, on_event)
     if unknown := unknown_patients(manifest):
         text = (
             f"{unknown}: each such image counts as a patient of its own, so the intervals may be too "
             "narrow; --patient-rule says who is who"
         )
         on_event({"type": "note", "text": text})
-    return manifest
+    return manifest, findings
 
 
 def _rule_of(study: StudyFolder) -> str | None:

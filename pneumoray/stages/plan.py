@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -98,8 +98,10 @@ def dry_run(
     workers = max(config.workers for config in configs)
     resources = capacity.resolve(resources or Resources(), workers)
     checks.check_weights(configs, fetch=False)
+    prepare.tell_understood(manifest, on_event)
     prepare.tell_positive(manifest, study.positive, on_event)
-    prepare.tell_patients(findings, on_event)
+    for finding in findings:
+        on_event({"type": "finding", **asdict(finding)})
     slots = min(capacity.slots(resources), len(configs) * workers)
     device = "cuda" if resources.device == "cuda" and torch.cuda.is_available() else "cpu"
     if device != resources.device:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -103,6 +103,7 @@ def pack_images(
 ) -> Prepared:
     """Pack the images once for each way that the configurations look at them."""
     manifest, findings = listed
+    tell_understood(manifest, on_event)
     tell_positive(manifest, study.positive, on_event)
     tell_patients(findings, on_event)
     fractions = _fractions(study)
@@ -138,6 +139,12 @@ def _fractions(study: Study) -> dict[str, Any]:
     }
 
 
+def tell_understood(manifest: Manifest, on_event: OnEvent) -> None:
+    """Show what each folder, or column of a table, was taken for, before anything is read."""
+    lines = [asdict(line) for line in manifest.understood]
+    on_event({"type": "understood", "lines": lines})
+
+
 def tell_positive(manifest: Manifest, chosen: str | None, on_event: OnEvent) -> None:
     """Say in a note which of two classes is the positive one."""
     if manifest.positive is not None:
@@ -159,6 +166,7 @@ def audit_images(
     Nothing is kept but, of DICOM, what its ids stand for (`Pseudonyms`).
     """
     manifest, findings = scan(data, images, rules, Pseudonyms(workspace.root))
+    tell_understood(manifest, on_event)
     tell_positive(manifest, rules.positive, on_event)
     read, unreadable = read_facts(manifest, on_event=on_event)
     _, of_ranges = decide(read.images, rules.pixel_range)

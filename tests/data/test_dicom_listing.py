@@ -136,8 +136,13 @@ def test_films_with_writing_and_files_without_an_image_are_left_out(films, put):
 
 def test_what_lies_beside_films_has_no_name_either(films):
     (films / "NORMAL" / "DOE" / "letter.txt").write_text("to Doe")
-    [other] = [finding for finding in scan(films)[1] if finding.kind == "wrong-type"]
-    assert "DOE" not in other.message + other.image_ids[0]
+    (films / "1").write_bytes((films / "NORMAL" / "DOE" / "1").read_bytes())
+    pseudonyms = Pseudonyms()
+    told = {finding.kind: finding for finding in scan(films, pseudonyms=pseudonyms)[1]}
+    letter, loose = (pseudonyms.of_image(name) for name in ("NORMAL/DOE/letter.txt", "1"))
+    assert told["wrong-type"].image_ids == (letter,)
+    assert told["wrong-type"].message == f"skipped 1 file that is no image, such as {letter}"
+    assert told["no-class"].message == f"skipped 1 image outside any class folder, such as {loose}"
 
 
 def test_a_broken_film_is_told_by_its_pseudonym(films, put):

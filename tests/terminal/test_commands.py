@@ -204,7 +204,7 @@ MISTAKES = {
     "classes of no form": (
         ["evaluate", "xrays", "--classes", "ill"],
         None,
-        "'ill' is not of the form normal=NORMAL",
+        "'ill' is not of the form DATA=MODEL",
     ),
     "leaderboard before training": (["leaderboard"], None, "nothing is trained.*train-all"),
     "one logit for three classes": (
@@ -276,7 +276,7 @@ def test_a_mistake_is_one_line(here, command, prepare, said):
     lines = result.stderr.splitlines()
     assert re.search(said, lines[-1]), result.stderr
     assert lines[-1].startswith("error: ")
-    told = ("read ", "positive class: ")
+    told = ("read ", "positive class: ", str(here), "  ")  # and the tree of the folders
     assert [line for line in lines if not line.startswith(told)] == [lines[-1]]
     assert result.stdout == ""
     assert written(here / "pneumoray-workspace") == []
