@@ -1,5 +1,6 @@
 """Whether a file is DICOM, by its first bytes; no DICOM library is needed to say so."""
 
+import os
 import struct
 from pathlib import Path
 
@@ -26,10 +27,13 @@ def is_dicom(data: bytes) -> bool:
 
 
 def is_dicom_file(path: Path | str) -> bool:
-    """`is_dicom` of a file; False for what can't be read."""
+    """`is_dicom` of a file; False for what can't be read. A pipe is not waited for."""
     try:
-        with open(path, "rb", buffering=0) as file:
-            return is_dicom(file.read(HEAD_BYTES))
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            return is_dicom(os.read(file, HEAD_BYTES))
+        finally:
+            os.close(file)
     except (OSError, ValueError):
         return False
 

@@ -1,6 +1,7 @@
 """Films agree with DCMTK within one grey level. `record_dicom.py` recorded what it shows."""
 
 import io
+import os
 import struct
 import sys
 import warnings
@@ -14,7 +15,7 @@ pytest.importorskip("pydicom", reason="pip install 'pneumoray[dicom]'")
 from dicom_films import FILMS, RECORDED, Film, dataset, encoded, film_bytes, stored_values
 
 from pneumoray.data import dicom, image
-from pneumoray.data.dicom_signature import is_dicom
+from pneumoray.data.dicom_signature import is_dicom, is_dicom_file
 from pneumoray.errors import DataError
 
 RECORD = np.load(Path(__file__).parent / "dicom_films.npz")
@@ -122,6 +123,13 @@ def test_other_files_are_not_taken_for_dicom():
         Image.fromarray(rng.integers(0, 255, (20, 20), dtype=np.uint8)).save(buffer, kind)
         others.append(buffer.getvalue())
     assert not any(map(is_dicom, others))
+
+
+def test_a_folder_a_pipe_and_nothing_are_no_dicom_files(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    assert not any(map(is_dicom_file, (tmp_path, tmp_path / "pipe", tmp_path / "absent", "a\0b")))
+    (tmp_path / "film").write_bytes(film_bytes(Film(12)))
+    assert is_dicom_file(tmp_path / "film")
 
 
 @pytest.mark.parametrize(
