@@ -18,6 +18,7 @@ from pneumoray.errors import DataError
 
 _COLUMNS = "label and path (or SOPInstanceUID, or AccessionNumber)"
 BY_TABLE = f"give a CSV table with the columns {_COLUMNS}: TABLE.csv"
+_NO_PATIENT = ("patient", "none")  # of a table's columns
 _SHORTEST = 4  # characters that can name someone; a fold, a side, a grade or a count has fewer
 
 
@@ -73,7 +74,11 @@ def described(
         for finding in findings
         if finding.kind != "patient-rule"  # about names of files, by which these do not go
     ]
-    return manifest.with_images(images), [*before, *told]
+    understood = tuple(
+        replace(line, meaning="PatientID") if (line.name, line.meaning) == _NO_PATIENT else line
+        for line in manifest.understood
+    )
+    return replace(manifest, images=images, understood=understood), [*before, *told]
 
 
 def _hides(dicom: pd.DataFrame, manifest: Manifest, pseudonyms: Pseudonyms) -> Callable[[str], str]:

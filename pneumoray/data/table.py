@@ -15,7 +15,7 @@ from pneumoray.data.columns import (
     missing_column,
 )
 from pneumoray.data.csv_file import read_csv
-from pneumoray.data.dicom_join import joined
+from pneumoray.data.dicom_join import joined, key_of
 from pneumoray.data.folder_names import SPLIT_NAMES
 from pneumoray.data.labels import MISSING
 from pneumoray.data.manifest import FILE_COLUMNS, OWN_COLUMNS, Finding, Understood
@@ -29,7 +29,9 @@ def list_table(
     csv: Path, root: Path, rules: Rules
 ) -> tuple[Path, pd.DataFrame, list[Finding], list[Understood]]:
     """The rows of `csv` with id, path, label (a name), split, where it has it patient, and more."""
-    cells, findings = joined(read_csv(csv, "columns path and label"), csv, root)
+    cells = read_csv(csv, "columns path and label")
+    key = key_of(list(cells.columns))
+    cells, findings = joined(cells, csv, root)
     columns = find_columns(csv, cells, rules.columns)
     table, renamed = _with_known(cells, columns)
     findings += renamed
@@ -60,7 +62,9 @@ def list_table(
         )
     understood = [Understood(0, csv.name, f"images below {root}/")]
     understood += [
-        Understood(1, known, f"column {columns.of[known]}" if known in columns.of else "none")
+        Understood(1, known, f"column {key if key and known == 'path' else columns.of[known]}")
+        if known in columns.of
+        else Understood(1, known, "none")
         for known in KNOWN_COLUMNS
     ]
     return root, table, findings, understood

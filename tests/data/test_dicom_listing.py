@@ -201,6 +201,8 @@ def test_each_image_of_a_visit_gets_the_row_of_its_accession_number(put, tmp_pat
     (tmp_path / "t.csv").write_text("accession_number,label,site\nA1,N,north\nA2,P,south\n")
     manifest, findings = scan(tmp_path / "t.csv", tmp_path / "flat")
     rows = by_file(manifest)
+    lines = {line.name: line.meaning for line in manifest.understood}
+    assert (lines["path"], lines["patient"]) == ("column accession_number", "PatientID")
     assert rows["site"].to_dict() == {"0": "north", "1": "north", "2": "south"}
     told = {finding.kind: finding.message for finding in findings}
     assert told["joined-rows"] == "the 2 rows of t.csv with DICOM files are 3 images"
