@@ -1,8 +1,6 @@
 """DICOM among the images of a Manifest: found by content, described by headers, named by pseudonyms."""
 
-import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import PurePosixPath
@@ -10,7 +8,8 @@ from pathlib import PurePosixPath
 import pandas as pd
 
 from pneumoray.data.dicom import INSTALL
-from pneumoray.data.dicom_header import COLUMNS, IDENTIFIERS, LATERAL, Header, read_header
+from pneumoray.data.dicom_findings import SHORTEST, findings_of, renamed
+from pneumoray.data.dicom_header import COLUMNS, IDENTIFIERS, Header, read_header
 from pneumoray.data.dicom_signature import is_dicom_file
 from pneumoray.data.manifest import Finding, Manifest
 from pneumoray.data.pseudonyms import Pseudonyms
@@ -19,7 +18,6 @@ from pneumoray.errors import DataError
 _COLUMNS = "label and path (or SOPInstanceUID, or AccessionNumber)"
 BY_TABLE = f"give a CSV table with the columns {_COLUMNS}: TABLE.csv"
 _NO_PATIENT = ("patient", "none")  # of a table's columns
-_SHORTEST = 4  # characters that can name someone; a fold, a side, a grade or a count has fewer
 
 
 def described(
@@ -53,7 +51,7 @@ def described(
     if is_folder:
         _check_classes(manifest, headers)
     name_of = _hides(images[is_dicom], manifest, pseudonyms)
-    secret = [name for name in images["id"][is_dicom] if len(name) >= _SHORTEST]
+    secret = [name for name in images["id"][is_dicom] if len(name) >= SHORTEST]
     images = _with_patients(images, headers, is_dicom, has_patients, pseudonyms)
     images, told = _without_identifiers(images, manifest, headers)
     for name in COLUMNS:
@@ -62,7 +60,7 @@ def described(
             images[name] = said
     images["id"] = images["id"].map(name_of)
     pseudonyms.note(dict(zip(images["id"][is_dicom], images["path"][is_dicom], strict=True)))
-    told += _found(images, headers, is_dicom)
+    told += findings_of(images, headers, is_dicom)
     kept = headers.map(lambda header: header.has_image and not header.is_burned_in)
     if not kept.any():
         raise DataError(
@@ -70,7 +68,7 @@ def described(
         )
     images = images[kept].sort_values("id", kind="stable", ignore_index=True)
     before = [
-        _renamed(finding, name_of, secret)
+        renamed(finding, name_of, secret)
         for finding in findings
         if finding.kind != "patient-rule"  # about names of files, by which these do not go
     ]
@@ -130,7 +128,7 @@ def _without_identifiers(
         if column.replace("_", "").lower() in known
         or images[column].str.strip().equals(manifest.images["patient"])
         or any(
-            len(cell.strip()) >= _SHORTEST and cell.strip() in own
+            len(cell.strip()) >= SHORTEST and cell.strip() in own
             for cell, own in zip(images[column], names, strict=True)
         )
     ]
@@ -145,49 +143,3 @@ def _without_identifiers(
 def _forms(name: str) -> tuple[str, str, str]:
     path = PurePosixPath(name)
     return name, path.name, path.stem
-
-
-def _found(images: pd.DataFrame, headers: pd.Series, is_dicom: pd.Series) -> list[Finding]:
-    found = []
-
-    def tell(kind: str, severity: str, rows: pd.Series, message: str) -> None:
-        if rows.any():
-            ids = tuple(images["id"][rows])
-            told = message.format(num=len(ids), all=len(images))
-            found.append(Finding(kind, severity, told, ids))  # type: ignore[arg-type]
-
-    tell(
-        *("dicom", "note", is_dicom),
-        "{num} of {all} images are DICOM, shown as their files say; their ids stand for names: "
-        "pseudonyms.csv in the workspace has their files",
-    )
-    tell(
-        *("no-image", "handled", ~headers.map(lambda header: header.has_image)),
-        "left out {num} DICOM files that hold no image, as reports and a DICOMDIR do",
-    )
-    tell(
-        *("burned-in", "handled", headers.map(lambda header: header.is_burned_in)),
-        "left out {num} films that have writing in their pixels, maybe a name (BurnedInAnnotation "
-        "YES): blank it and set the tag to NO to use them",
-    )
-    views = headers.map(lambda header: header.columns.get("view", ""))
-    lateral = views.isin(LATERAL)
-    if ((views != "") & ~lateral).any():
-        counts = ", ".join(f"{n} {view}" for view, n in Counter(views[views != ""]).most_common())
-        tell(
-            *("lateral", "note", lateral),
-            f"{{num}} lateral films are among frontal ones ({counts}): where only one view is meant, "
-            "choose it by the column view of a table",
-        )
-    return found
-
-
-def _renamed(finding: Finding, name_of: Callable[[str], str], secret: Iterable[str]) -> Finding:
-    """The finding without the names of DICOM files, and of what lies beside them."""
-    message = finding.message
-    names = {*finding.image_ids, *(name for name in secret if name in message)}
-    for name in sorted(names, key=len, reverse=True):
-        for form in (name, PurePosixPath(name).name):
-            before = r"(?<![\w/])" if len(form) >= _SHORTEST else "(?<=such as )"
-            message = re.sub(rf"{before}{re.escape(form)}(?!\w)", name_of(name), message)
-    return replace(finding, message=message, image_ids=tuple(map(name_of, finding.image_ids)))
