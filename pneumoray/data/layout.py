@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pneumoray.data import folder_kinds as kinds
 from pneumoray.data.folder_names import SPLITS, is_content, is_masks, nfc, split_of
@@ -41,7 +40,7 @@ class Layout:
 def decide(data: Path, named: Mapping[str, Role]) -> Layout:
     """What each folder of `data` is, as far as names and places tell; `named` says it of others.
 
-    A key of `named` is the name of a folder, its path below `data`, or a pattern (fold*) of either.
+    A key of `named` is the name of a folder, or the end of its path, or a pattern (fold*) of these.
     Raises DataError, with both readings, where folders can be understood in two ways.
     """
     root, passed = Folder(data), []
@@ -68,7 +67,7 @@ class Said:
         below = nfc(folder.path.relative_to(root or self.root).as_posix())
         self.seen[below] = None
         for pattern, role in self.named.items():
-            if fnmatchcase(below, pattern) or fnmatchcase(nfc(folder.name), pattern):
+            if PurePosixPath(below).match(pattern):
                 self.used.add(pattern)
                 return role
         return None

@@ -20,6 +20,7 @@ from pneumoray.data.image import (
     sniff,
     to_array,
 )
+from pneumoray.data.losses import lost_of_classes
 from pneumoray.data.manifest import FACT_COLUMNS, INTEGERS, Finding, Manifest
 from pneumoray.errors import DataError
 
@@ -126,6 +127,7 @@ def fill(manifest: Manifest, facts: dict[int, Facts]) -> tuple[Manifest, list[Fi
         Finding("unreadable", "handled", f"left out: {facts[i]['error']}", (image_id,))
         for i, image_id in zip(bad, ids, strict=True)
     ]
+    findings += lost_of_classes(manifest, bad)
     return manifest.with_images(kept), findings
 
 
