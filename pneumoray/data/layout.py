@@ -106,7 +106,7 @@ def _level(parent: Folder, split: str, said: Said) -> Iterator[Place]:
             yield Place(folder.path, role, inner_split, why=why)
             inner = kinds.undoubled(folder)
             if inner is not folder:
-                yield Place(inner.path, "part", inner_split, why="holds all of it")
+                yield Place(inner.path, "part", inner_split, why="all of it")
             yield from _level(inner, inner_split, said)
         else:
             yield from _class(folder, split, said)
@@ -122,14 +122,13 @@ def _class(folder: Folder, split: str, said: Said) -> Iterator[Place]:
     out = [one.path for one in inner if roles[one.path] == "skip"]
     if folder.has_images or any(is_content(one.name) for one in inner):
         out += [one.path for one in inner if not roles[one.path] and is_masks(one.name)]
-    label = nfc(folder.name)
     if has_splits or any(role in SPLITS for role in roles.values()):
         for one in inner:
             own = roles[one.path] or (splits[one.path] or ("",))[0]
             if one.path not in out:
-                yield Place(one.path, "class", own if own in SPLITS else split, label)
+                yield Place(one.path, "class", own if own in SPLITS else split, folder.name)
     else:
-        yield Place(folder.path, "class", split, label, without=frozenset(out))
+        yield Place(folder.path, "class", split, folder.name, without=frozenset(out))
     for path in out:
         why = "as chosen" if roles[path] else "masks"
         yield Place(path, "skip", split, why=why)

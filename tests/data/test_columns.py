@@ -131,7 +131,7 @@ def test_bare_names_are_found_in_the_parts_of_a_pool(make_table, draw, listed):
 
 def test_names_without_their_end_are_found_where_the_column_holds_ids(make_table, listed):
     assert listed(make_table("dicom_id,label\n1,a\n2,b\n"))[0].index.tolist() == ["1.png", "2.png"]
-    with pytest.raises(DataError, match=r"its file is 1.png: write the whole name"):
+    with pytest.raises(DataError, match=r"its file is 1.png: write whole names"):
         listed(make_table("path,label\n1,a\n2,b\n"))
 
 

@@ -285,4 +285,4 @@ def test_of_many_classes_the_tree_shows_some(tmp_path, draw):
         draw(tmp_path / f"{number:02}" / "x.png")
     lines = scan(tmp_path)[0].understood
     assert (lines[1].name, lines[1].meaning) == ("00/", "class 00: 1 image")
-    assert (len(lines), lines[-1].meaning) == (12, "20 more classes: 20 images")
+    assert (len(lines), lines[-1].meaning) == (12, "20 more class folders: 20 images")

@@ -63,7 +63,7 @@ def test_several_labels_have_two_ways_out(make_table, listed):
     table = make_table("path,label\n1.png,Edema|Effusion\n2.png,Effusion\n3.png,No Finding\n")
     with pytest.raises(DataError) as caught:
         listed(table)
-    assert "1 row of 3 like it" in str(caught.value)
+    assert "1 row of 3 in all" in str(caught.value)
     assert "--label-of Edema" in str(caught.value)
     assert "--leave-out several-labels" in str(caught.value)
     rows, _ = listed(table, label_of="Edema")
