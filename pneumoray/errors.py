@@ -62,7 +62,7 @@ def some_of(words: Iterable[str], most: int = 3) -> str:
 
 def counted(number: int, thing: str) -> str:
     """'1 file', '1,200 files'."""
-    return f"{number:,} {thing}{'s' * (number != 1)}"
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def change(before: Any, now: Any) -> str:

@@ -4,6 +4,7 @@ import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
+from pneumoray.data.folder_names import nfc
 from pneumoray.errors import DataError, did_you_mean
 
 # What a negative class is called, in any case and with any signs between the words: one of these
@@ -79,8 +80,8 @@ def matched(
                     f"--classes {ours}={theirs}: {name!r} is no class of {whose}, whose classes are "
                     f"{', '.join(there)}{did_you_mean(name, there)}"
                 )
-    by_case = {name.casefold(): name for name in known}
-    partners = {name: name if name in known else by_case.get(name.casefold()) for name in names}
+    by_case = {_folded(name): name for name in known}
+    partners = {name: name if name in known else by_case.get(_folded(name)) for name in names}
     found = {name: one for name, one in {**partners, **chosen}.items() if one is not None}
     if left := [name for name in names if name not in found]:
         missing = [name for name in known if name not in found.values()] or known
@@ -122,6 +123,10 @@ def _is_negative(name: str, pair: Sequence[str]) -> bool:
 def _words(name: str) -> set[str]:
     apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)  # NonCOVID is two words
     return set(re.findall(r"[^\W_]+", apart.casefold()))
+
+
+def _folded(name: str) -> str:
+    return nfc(name).casefold()
 
 
 def _letters(name: str) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pneumoray.data.layout import Layout
 from pneumoray.data.manifest import Finding
-from pneumoray.errors import counted
+from pneumoray.errors import counted, some_of
 
 
 def findings_of(
@@ -30,12 +30,17 @@ def findings_of(
         if place.why == "nested copy":
             kind, message = "nested-copy", f"skipped nested copy {name}/"
         elif place.why == "masks":
-            kind, message = "masks", f"left out the masks in {name}/"
+            continue
         else:
             kind, message = "extra-folder", f"skipped {name}/ ({place.why})"
         if counts[place.path]:
             message += f" with {counted(counts[place.path], 'file')}"
             found.append(Finding(kind, "handled", message))
+    if masks := [place.path for place in layout.of("skip") if place.why == "masks"]:
+        names = some_of(f"{path.relative_to(layout.root).as_posix()}/" for path in masks)
+        num_files = counted(sum(counts[path] for path in masks), "file")
+        message = f"left out the masks in {names}, with {num_files}"
+        found.append(Finding("masks", "handled", message))
     found += _empty_classes(layout, counts, other)
     if other:
         message = (

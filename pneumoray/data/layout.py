@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pneumoray.data import folder_kinds as kinds
 from pneumoray.data.folder_names import SPLITS, is_content, is_masks, nfc, split_of
@@ -41,7 +40,7 @@ class Layout:
 def decide(data: Path, named: Mapping[str, Role]) -> Layout:
     """What each folder of `data` is, as far as names and places tell; `named` says it of others.
 
-    A key of `named` is the name of a folder, its path below `data`, or a pattern (fold*) of either.
+    A key of `named` is the name of a folder, or the end of its path, or a pattern (fold*) of these.
     Raises DataError, with both readings, where folders can be understood in two ways.
     """
     root, passed = Folder(data), []
@@ -68,7 +67,7 @@ class Said:
         below = nfc(folder.path.relative_to(root or self.root).as_posix())
         self.seen[below] = None
         for pattern, role in self.named.items():
-            if fnmatchcase(below, pattern) or fnmatchcase(nfc(folder.name), pattern):
+            if PurePosixPath(below).match(pattern):
                 self.used.add(pattern)
                 return role
         return None
@@ -107,7 +106,7 @@ def _level(parent: Folder, split: str, said: Said) -> Iterator[Place]:
             yield Place(folder.path, role, inner_split, why=why)
             inner = kinds.undoubled(folder)
             if inner is not folder:
-                yield Place(inner.path, "part", inner_split, why="holds all of it")
+                yield Place(inner.path, "part", inner_split, why="all of it")
             yield from _level(inner, inner_split, said)
         else:
             yield from _class(folder, split, said)
@@ -123,14 +122,13 @@ def _class(folder: Folder, split: str, said: Said) -> Iterator[Place]:
     out = [one.path for one in inner if roles[one.path] == "skip"]
     if folder.has_images or any(is_content(one.name) for one in inner):
         out += [one.path for one in inner if not roles[one.path] and is_masks(one.name)]
-    label = nfc(folder.name)
     if has_splits or any(role in SPLITS for role in roles.values()):
         for one in inner:
             own = roles[one.path] or (splits[one.path] or ("",))[0]
             if one.path not in out:
-                yield Place(one.path, "class", own if own in SPLITS else split, label)
+                yield Place(one.path, "class", own if own in SPLITS else split, folder.name)
     else:
-        yield Place(folder.path, "class", split, label, without=frozenset(out))
+        yield Place(folder.path, "class", split, folder.name, without=frozenset(out))
     for path in out:
         why = "as chosen" if roles[path] else "masks"
         yield Place(path, "skip", split, why=why)

@@ -14,6 +14,7 @@ import pandas as pd
 from pneumoray.data.depth import range_of, to_eight_bits
 from pneumoray.data.facts import Facts, facts_of
 from pneumoray.data.image import ImageSettings, decode_stored, read_file, to_array
+from pneumoray.data.losses import lost_of_classes
 from pneumoray.data.manifest import FACT_COLUMNS, NUMBERS, Finding, Manifest
 from pneumoray.data.pseudonyms import is_pseudonym
 from pneumoray.errors import DataError
@@ -122,6 +123,7 @@ def fill(manifest: Manifest, facts: dict[int, Facts]) -> tuple[Manifest, list[Fi
         Finding("unreadable", "handled", f"left out: {error}", (image_id,))
         for error, image_id in zip(errors, ids, strict=True)
     ]
+    findings += lost_of_classes(manifest, bad)
     return manifest.with_images(kept), findings
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import pydantic
 from pydantic import BeforeValidator, Field
 
+from pneumoray.data.folder_names import nfc
 from pneumoray.data.patients import KNOWN
 
 Role = Literal["class", "train", "val", "test", "part", "skip"]  # what a folder may be
@@ -99,7 +100,7 @@ class Rules(pydantic.BaseModel):
     @pydantic.field_validator("positive", "label_of", mode="before")
     @classmethod
     def _as_a_word(cls, name: Any) -> Any:
-        return None if name is None else _as_written(name)
+        return None if name is None else nfc(_as_written(name))
 
     @pydantic.field_validator("labels")
     @classmethod

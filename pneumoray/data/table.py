@@ -55,10 +55,12 @@ def list_table(
     table = stat_columns(table)
     if not table["mtime_ns"].any():
         suffix = missing_suffix(table["id"].iloc[0], root)
-        hint = f" (its file is {suffix}: write the whole name into the table)" if suffix else ""
+        hint = "name the folder that its paths start from with --images"
+        if suffix:
+            hint = f"its file is {shown(suffix, root)}: write whole names into the table"
         raise DataError(
             f"none of the {counted(len(table), 'image')} in {csv.name} is found, such as "
-            f"{shown(table['path'][0], root)}{hint}; name the folder that its paths start from with --images"
+            f"{shown(table['path'][0], root)}; {hint}"
         )
     understood = [Understood(0, csv.name, f"images below {root}/")]
     understood += [

@@ -37,7 +37,7 @@ def one_label_each(
     first = table[several].iloc[0]
     name, image = lists[first["label"]][0], shown(first["path"], root)
     raise DataError(
-        f"{csv} gives {image} several labels ({first['label']}), and has {what} like it: an image "
+        f"{csv} gives {image} several labels ({first['label']}; {what} in all): an image "
         f"has one label here, so learn one against all others with --label-of {shlex.quote(name)}, or "
         "leave such rows out with --leave-out several-labels"
     )

@@ -5,6 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pneumoray.data.folder import scan
+from pneumoray.data.rules import Rules
+
 
 @pytest.fixture
 def draw() -> Callable[..., Path]:
@@ -45,3 +48,16 @@ def make_table(tmp_path: Path, draw: Callable[..., Path]) -> Callable[[str], Pat
         return table
 
     return write
+
+
+@pytest.fixture
+def listed() -> Callable:
+    """(rows by id, findings by kind) of a table whose images lie in `images`, under these Rules."""
+
+    def read(table: Path, **rules):
+        manifest, findings = scan(table, table.parent / "images", Rules(**rules))
+        names = [manifest.classes[label] for label in manifest.images["label"]]
+        rows = manifest.images.assign(name=names).set_index("id")
+        return rows, {finding.kind: finding for finding in findings}
+
+    return read

@@ -132,3 +132,24 @@ def test_the_real_collection_has_nothing_to_fix(chest_xray):
         "imbalance": "note",
         "patient-rule": "note",
     }
+
+
+def test_a_class_that_loses_more_than_one_image_in_twenty_must_be_mended(tmp_path, draw):
+    for name in ("a", "b"):
+        for i in range(20):
+            draw(tmp_path / name / f"{i}.png", i + 100 * (name == "b"))
+    (tmp_path / "a" / "0.png").write_bytes(b"")
+    assert "unreadable-class" not in examine(tmp_path)  # 1 of 20 is no more than 5 %
+    (tmp_path / "a" / "1.png").write_bytes(b"")
+    finding = examine(tmp_path)["unreadable-class"]
+    assert finding.severity == "fix"
+    assert finding.message.startswith(
+        "2 of 20 images of class a can't be read (10%), such as a/0.png"
+    )
+    assert finding.image_ids == ("a/0.png", "a/1.png")
+
+
+def test_a_class_that_is_not_in_test_is_told(kaggle, draw):
+    draw(kaggle / "train" / "TB" / "person900_virus_1.png", 1)
+    draw(kaggle / "train" / "TB" / "person901_virus_2.png", 2)
+    assert examine(kaggle)["untested-class"].severity == "handled"

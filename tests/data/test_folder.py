@@ -1,4 +1,5 @@
 import os
+import unicodedata
 
 import pandas as pd
 import pytest
@@ -214,3 +215,78 @@ def test_the_real_collection_is_listed(chest_xray):
         "patients are known by the rule kermany (3669 patients, such as IM-0115 of "
         "test/NORMAL/IM-0115-0001.jpeg); if that is wrong, write a patient_rule or a patient column"
     ]
+
+
+def test_images_are_known_by_their_content_where_no_suffix_tells(tmp_path, draw):
+    for name in ("NORMAL", "TB"):
+        for i in range(3):
+            draw(tmp_path / name / f"{i}.png", i)
+    (tmp_path / "TB" / "0.png").rename(tmp_path / "TB" / "0.v2")
+    (tmp_path / "TB" / "1.png").rename(tmp_path / "TB" / "1")
+    (tmp_path / "TB" / "notes.txt").write_text("no image")
+    manifest, (finding,) = scan(tmp_path)
+    assert [name for name in manifest.images["id"] if "TB" in name] == [
+        "TB/0.v2",
+        "TB/1",
+        "TB/2.png",
+    ]
+    assert finding.message == "skipped 1 file that is no image, such as TB/notes.txt"
+
+
+def test_class_folders_without_an_image_must_be_mended(tmp_path, draw):
+    for name in ("NORMAL", "PNEUMONIA"):
+        draw(tmp_path / name / "x.png")
+    (tmp_path / "HEALTHY").mkdir()
+    (tmp_path / "TB").mkdir()
+    (tmp_path / "TB" / "1.raw").write_bytes(b"film")
+    manifest, findings = scan(tmp_path)
+    assert manifest.classes == ("NORMAL", "PNEUMONIA")
+    found = [f.message for f in findings if (f.kind, f.severity) == ("empty-class", "fix")]
+    assert [message.partition(":")[0] for message in found] == [
+        "the class folder HEALTHY/ has no files",
+        "the class folder TB/ has 1 file, such as 1.raw, and no image",
+    ]
+    _, findings = scan(tmp_path, rules=Rules(folders={"HEALTHY": "skip", "TB": "skip"}))
+    assert [f.kind for f in findings] == ["extra-folder"]
+
+
+@pytest.mark.parametrize("tops", [("", ""), ("train/", "test/")])
+def test_class_folders_in_two_forms_of_unicode_are_one_class(tmp_path, draw, tops):
+    nfc, nfd = (unicodedata.normalize(form, "정상") for form in ("NFC", "NFD"))
+    for top, name in zip(tops, (nfc, nfd), strict=True):
+        draw(tmp_path / f"{top}{name}" / "1.png")
+        draw(tmp_path / f"{top}폐렴" / "2.png")
+    manifest, findings = scan(tmp_path)
+    assert manifest.classes == (nfc, "폐렴")
+    assert [f.severity for f in findings if f.kind == "unicode"] == ["handled"]
+    assert any(name.startswith(f"{tops[1]}{nfd}/") for name in manifest.images["id"])  # as on disk
+
+
+def test_class_folders_that_differ_in_case_are_a_question(tmp_path, draw):
+    for name in ("train/NORMAL", "train/PNEUMONIA", "test/Normal", "test/PNEUMONIA"):
+        draw(tmp_path / name / "x.png")
+    with pytest.raises(DataError, match=r"Normal \(1 image\).*--labels Normal=NORMAL;"):
+        scan(tmp_path)
+    assert scan(tmp_path, rules=Rules(labels={"Normal": "NORMAL"}))[0].classes == (
+        "NORMAL", "PNEUMONIA",
+    )  # fmt: skip
+
+
+def test_what_was_understood_is_a_small_tree(kaggle, draw):
+    draw(kaggle / "extra" / "x.png")
+    lines = [(line.depth, line.name, line.meaning) for line in scan(kaggle)[0].understood]
+    assert lines == [
+        (0, f"{kaggle}/", ""),
+        (1, "extra/", "left out: no split, 1 file"),
+        (1, "test/", "test: 6 NORMAL, 6 PNEUMONIA"),
+        (1, "train/", "train: 24 NORMAL, 24 PNEUMONIA"),
+        (1, "val/", "val: 2 NORMAL, 2 PNEUMONIA"),
+    ]
+
+
+def test_of_many_classes_the_tree_shows_some(tmp_path, draw):
+    for number in range(30):
+        draw(tmp_path / f"{number:02}" / "x.png")
+    lines = scan(tmp_path)[0].understood
+    assert (lines[1].name, lines[1].meaning) == ("00/", "class 00: 1 image")
+    assert (len(lines), lines[-1].meaning) == (12, "20 more class folders: 20 images")
