@@ -1,5 +1,6 @@
 """What the images of a data set look like as files: blank ones, pages, depth, colour; Findings."""
 
+import math
 from collections.abc import Iterator
 
 import pandas as pd
@@ -76,7 +77,7 @@ def _in_words(kind: str) -> str:
 def _bound(kinds: pd.Series, images: pd.DataFrame) -> tuple[str, int, float] | None:
     """(kind, label, p) of the two that go together most, by Fisher's exact test and phi.
 
-    Each patient counts once a kind and class; p is times the number of pairs looked at.
+    Each patient counts once a kind and class; p is times the number of different pairs.
     """
     if kinds.nunique() < 2:
         return None
@@ -85,6 +86,7 @@ def _bound(kinds: pd.Series, images: pd.DataFrame) -> tuple[str, int, float] | N
     units = pd.DataFrame({"kind": kinds, "label": images["label"], "group": images["group"]})
     units = units.drop_duplicates()
     counts = pd.crosstab(units["kind"], units["label"])
+    num_pairs = math.prod(1 if n == 2 else n for n in counts.shape)
     found = []
     for kind in counts.index:
         for label in counts.columns:
@@ -95,7 +97,7 @@ def _bound(kinds: pd.Series, images: pd.DataFrame) -> tuple[str, int, float] | N
             scale = (float(a + b) * (c + d) * (a + c) * (b + d)) ** 0.5
             phi = (a * d - b * c) / scale if scale else 0.0
             if phi >= _MIN_PHI:
-                p = stats.fisher_exact([[a, b], [c, d]])[1] * counts.size
+                p = stats.fisher_exact([[a, b], [c, d]])[1] * num_pairs
                 found.append((phi, -p, kind, int(label)))
     found = [one for one in found if -one[1] < _MAX_P]
     if not found:
