@@ -23,6 +23,7 @@ OFFERED = (
     "images",
     "patient_rule",
     "max_images",
+    "pixel_range",
     "positive",
     "image_fit",
     "color",

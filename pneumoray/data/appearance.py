@@ -35,7 +35,7 @@ def _blank(images: pd.DataFrame) -> Iterator[Finding]:
             f"{len(blank)} {are} one value everywhere, such as {blank['id'].iloc[0]}: nothing can be "
             "learned of it; blank images count as copies of none"
         )
-        yield Finding("blank", "note", message, tuple(blank["id"]))
+        yield Finding("blank", "handled", message, tuple(blank["id"]))
 
 
 def _pages(images: pd.DataFrame) -> Iterator[Finding]:
@@ -121,7 +121,7 @@ def _colour_dropped(images: pd.DataFrame, classes: tuple[str, ...]) -> Iterator[
         f"{len(coloured)} of {len(images)} images are in colour, and color: grey looks at their "
         f"brightness only{loses}; set color: rgb to keep their colours"
     )
-    yield Finding("colour-dropped", "note", message, tuple(coloured["id"]))
+    yield Finding("colour-dropped", "handled", message, tuple(coloured["id"]))
 
 
 def _gains(images: pd.DataFrame) -> Iterator[tuple[float, int, float, float]]:

@@ -73,7 +73,7 @@ def _of_class(
         f"{what} do not say which values are black and white: {written(range_)} is used for all of "
         f"them, and when predicting ({why})"
     )
-    return range_, Finding("pixel-range", "note", message, tuple(own["id"]))
+    return range_, Finding("pixel-range", "handled", message, tuple(own["id"]))
 
 
 def _fix(rows: pd.DataFrame, message: str) -> Finding:

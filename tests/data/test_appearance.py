@@ -44,7 +44,7 @@ def test_blank_images_and_pages_are_told():
     table.loc[5, "num_frames"] = 7
     told = found(table)
     assert told["blank"].image_ids == ("3.png",)
-    assert told["blank"].severity == "note"
+    assert told["blank"].severity == "handled"
     assert told["several-pages"].image_ids == ("5.png",)
     assert "1 file has several pages or frames, such as 5.png (7)" in told["several-pages"].message
 

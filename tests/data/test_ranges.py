@@ -41,7 +41,7 @@ def kinds(found):
 def test_the_least_power_of_two_holds_all_values(depth, low, high, expected):
     ranges, found = decide(images((depth, low, high)), None)
     assert ranges == ((depth, *expected),)
-    assert kinds(found) == [("pixel-range", "note")]
+    assert kinds(found) == [("pixel-range", "handled")]
 
 
 def test_one_range_a_class_for_all_of_its_images_and_none_for_what_says_it():
@@ -84,11 +84,11 @@ def test_what_can_not_be_known_must_be_fixed(depth, low, high, said):
 
 def test_images_of_fewer_bits_among_others_are_told():
     few = images(*[("16", 0, 65000)] * 30, ("16", 0, 4095), ("16", 9, 9))
-    assert kinds(decide(few, None)[1]) == [("pixel-range", "note"), ("mixed-depth", "note")]
+    assert kinds(decide(few, None)[1]) == [("pixel-range", "handled"), ("mixed-depth", "note")]
     many = images(*[("16", 0, 65000)] * 9, ("16", 0, 4095))
     finding = decide(many, None)[1][1]
     assert (finding.kind, finding.severity) == ("mixed-depth", "fix")
     assert "1 of 10 16-bit images have no value above 4095" in finding.message
     assert kinds(decide(images(("16", 0, 65000), ("16", 0, 9000)), None)[1]) == [
-        ("pixel-range", "note")
+        ("pixel-range", "handled")
     ]
