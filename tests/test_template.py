@@ -23,7 +23,6 @@ OFFERED = (
     "images",
     "patient_rule",
     "max_images",
-    "pixel_range",
     "positive",
     "image_fit",
     "color",

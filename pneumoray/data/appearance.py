@@ -121,7 +121,7 @@ def _colour_dropped(images: pd.DataFrame, classes: tuple[str, ...]) -> Iterator[
         f"{len(coloured)} of {len(images)} images are in colour, and color: grey looks at their "
         f"brightness only{loses}; set color: rgb to keep their colours"
     )
-    yield Finding("colour-dropped", "handled", message, tuple(coloured["id"]))
+    yield Finding("colour-dropped", "handled", message)
 
 
 def _gains(images: pd.DataFrame) -> Iterator[tuple[float, int, float, float]]:

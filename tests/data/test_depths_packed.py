@@ -36,6 +36,7 @@ FORMS = {
     "8 bits": lambda i: encode(scaled(i, 255, np.uint8)),
     "12 in 16": lambda i: encode(scaled(i, 4095)),
     "12 in 16, TIFF": lambda i: encode(scaled(i, 4095), "TIFF"),
+    "12 in 16, white is zero": lambda i: tiff(4095 - scaled(i, 4095), WHITE_IS_ZERO),
     "12": lambda i: tiff(scaled(i, 4095), BLACK_IS_ZERO, bits=12),
     "12, white is zero": lambda i: tiff(4095 - scaled(i, 4095), WHITE_IS_ZERO, bits=12),
     "16": lambda i: encode(scaled(i, 65535)),
@@ -117,7 +118,7 @@ def test_a_stated_range_is_used_and_is_another_pack(tmp_path):
     assert other.settings.ranges == (("16", 0, 65535),)
     assert (one.pixels.max(), other.pixels.max()) == (227, 14)
     assert "as pixel_range says" in next(f for f in found if f.kind == "pixel-range").message
-    with pytest.raises(DataError, match=r"24 16-bit images have values outside of pixel_range"):
+    with pytest.raises(DataError, match=r"24 16-bit images with values outside of pixel_range"):
         packed(data, tmp_path / "ws", pixel_range=(0.0, 255.0))
 
 

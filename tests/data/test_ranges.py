@@ -51,9 +51,8 @@ def test_one_range_a_class_for_all_of_its_images_and_none_for_what_says_it():
     )
     assert ranges == (("16", 0, 4095), ("signed 16", -128, 127))
     note = found[0]
-    assert note.image_ids == ("0.png", "2.png")
-    assert "2 16-bit images, with values from 0 to 3999," in note.message
-    assert "0 to 4095 is used for all of them" in note.message
+    assert "2 16-bit images with values from 0 to 3999, of which nothing says" in note.message
+    assert "0 to 4095 is used for all such images" in note.message
 
 
 def test_what_is_said_is_used_and_checked():
@@ -62,7 +61,7 @@ def test_what_is_said_is_used_and_checked():
     ranges, found = decide(images(("float", 0.1, 0.9), ("float", -0.5, 1)), (0, 1))
     assert ranges == ()
     assert kinds(found) == [("unknown-range", "fix")]
-    assert "1 floating-point images have values outside" in found[0].message
+    assert "1 floating-point image with values outside" in found[0].message
     assert "1.png (-0.5 to 1)" in found[0].message
     ranges, _ = decide(images(("12 of 16", 0, 4095)), (0, 1))  # says its own
     assert ranges == (("12 of 16", 0, 4095),)
