@@ -67,7 +67,9 @@ def named(depth: str) -> str:
         return "floating-point"
     if depth == COLOUR:
         return "16-bit colour"
-    return depth if depth.startswith("0 to ") else f"{depth}-bit"
+    if depth.startswith("0 to "):
+        return depth
+    return f"{depth.replace(' of ', '-of-')}-bit"
 
 
 def extent(stored: Stored) -> Range:

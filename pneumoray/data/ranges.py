@@ -64,14 +64,10 @@ def _of_class(
             f"{first['id']} ({written(first[['low', 'high']])}): give the range that holds them all, or "
             "convert to 8 bits",
         )
-    why = (
-        "as pixel_range says"
-        if is_said
-        else "the least power of two that holds them all; say another with pixel_range: [LOW, HIGH]"
-    )
+    why = ", as pixel_range says" if is_said else "; say another with pixel_range: [LOW, HIGH]"
     message = (
-        f"{what}, of which nothing says which are black and white: {written(range_)} is used for all "
-        f"such images, and when predicting ({why})"
+        f"{what}: nothing says which are black and white, so {written(range_)} is used for all such "
+        f"images, and when predicting{why}"
     )
     return range_, Finding("pixel-range", "handled", message)
 

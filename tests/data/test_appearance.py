@@ -56,7 +56,9 @@ def test_depth_or_polarity_that_goes_with_the_class_must_be_fixed(num_each):
     assert finding.severity == "fix"
     assert f"{num_each} of {num_each} images of " in finding.message
     white = ["white is zero"] * num_each + ["black is zero"] * num_each
-    assert "polarity" in found(images(2 * num_each, polarity=white))["shortcut"].message
+    message = found(images(2 * num_each, polarity=white))["shortcut"].message
+    assert f"{num_each} of {num_each} images of " in message
+    assert "is zero, and 0 of the" in message
 
 
 def test_of_few_patients_or_without_relation_nothing_is_concluded():
@@ -78,7 +80,7 @@ def test_a_weak_relation_of_many_is_no_shortcut():
 def test_values_of_fewer_bits_in_one_class_are_a_shortcut_too():
     high = [4095.0] * 12 + [65000.0] * 12
     finding = found(images(24, depth="16", high=high))["shortcut"]
-    assert "16-bit dark" in finding.message
+    assert "are 16-bit and dark" in finding.message
 
 
 def test_colour_that_tells_the_class_is_missed_in_grey():

@@ -51,7 +51,7 @@ def test_one_range_a_class_for_all_of_its_images_and_none_for_what_says_it():
     )
     assert ranges == (("16", 0, 4095), ("signed 16", -128, 127))
     note = found[0]
-    assert "2 16-bit images with values from 0 to 3999, of which nothing says" in note.message
+    assert "2 16-bit images with values from 0 to 3999: nothing says" in note.message
     assert "0 to 4095 is used for all such images" in note.message
 
 
