@@ -27,7 +27,7 @@ from pneumoray.data import image as images_
 from pneumoray.data.depth import CLASSES, shown
 from pneumoray.data.said import Range
 from pneumoray.data.stored import Stored
-from pneumoray.errors import DataError, WeightsError, WorkspaceError
+from pneumoray.errors import WeightsError, WorkspaceError
 from pneumoray.member import Member, device_of
 from pneumoray.models import own_code as owned
 from pneumoray.models import private
@@ -71,16 +71,7 @@ class Bundle:
         """
         views = dict.fromkeys(member.view for member in self.members)
         films = {ranges: shown(stored, ranges) for ranges in {view.ranges for view in views}}
-        return {
-            view: images_.to_array(
-                films[view.ranges],
-                view.size,
-                view.fit,
-                view.color,
-                crop_fraction=view.crop_fraction,
-            )
-            for view in views
-        }
+        return {view: images_.viewed(films[view.ranges], view) for view in views}
 
     def with_range(self, range_: Range) -> "Bundle":
         """One for which these values are black and white in every image that does not say it."""
@@ -139,16 +130,9 @@ class Bundle:
         batches = [np.empty((len(self.members), 0, len(self.classes)))]
         for start in range(0, len(given), batch_size):
             stop = min(start + batch_size, len(given))
-            seen = [self._views_of(given[i], i) for i in range(start, stop)]
+            seen = [inputs.seen(given[i], i, self.views) for i in range(start, stop)]
             batches.append(self.member_probs(seen))
         return np.concatenate(batches, axis=1)
-
-    def _views_of(self, given: inputs.Input, position: int) -> Views:
-        stored = inputs.decode(given, position)
-        try:
-            return self.views(stored)
-        except DataError as error:
-            raise DataError(f"input {position} {error}") from None
 
 
 def save(

@@ -1,7 +1,7 @@
 """What a model is given from Python or over HTTP: which of it is one image, and its decoding."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ from pneumoray.data.stored import Stored, decode_stored
 from pneumoray.errors import DataError
 
 Input = bytes | np.ndarray
+Seen = TypeVar("Seen")
 _CHANNELS = (1, 3, 4)  # what the length of an axis of channels may be; 4 is refused as an image
 _LEAST_WIDTH = 8  # pixels: a shorter last axis is one of channels, such as grey with alpha
 _HOW = (
@@ -92,6 +93,15 @@ def decode(source: Any, position: int) -> Stored:
     raise DataError(
         f"input {position} is of type {type(source).__name__}; give an image as bytes or pixels"
     )
+
+
+def seen(source: Any, position: int, view: Callable[[Stored], Seen]) -> Seen:
+    """What `view` makes of an image. Raises DataError that names the `position`."""
+    stored = decode(source, position)
+    try:
+        return view(stored)
+    except DataError as error:
+        raise DataError(f"input {position} {error}") from None
 
 
 def _eight_bit(pixels: np.ndarray) -> np.ndarray:

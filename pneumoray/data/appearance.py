@@ -1,7 +1,9 @@
 """What the images of a data set look like as files: blank ones, pages, depth, colour; Findings."""
 
+import math
 from collections.abc import Iterator
 
+import numpy as np
 import pandas as pd
 
 from pneumoray.data.depth import named
@@ -34,7 +36,7 @@ def _blank(images: pd.DataFrame) -> Iterator[Finding]:
             f"{len(blank)} {are} one value everywhere, such as {blank['id'].iloc[0]}: nothing can be "
             "learned of it; blank images count as copies of none"
         )
-        yield Finding("blank", "note", message, tuple(blank["id"]))
+        yield Finding("blank", "handled", message, tuple(blank["id"]))
 
 
 def _pages(images: pd.DataFrame) -> Iterator[Finding]:
@@ -51,32 +53,27 @@ def _pages(images: pd.DataFrame) -> Iterator[Finding]:
 
 def _shortcuts(images: pd.DataFrame, classes: tuple[str, ...]) -> Iterator[Finding]:
     """Depth, and polarity, where they go with the class."""
-    dark = is_dark(images)
-    depths = images["depth"].map(named).where(~dark, images["depth"].map(named) + " dark")
-    for what, kinds in (("depth", depths), ("polarity", images["polarity"])):
+    depths = "are " + images["depth"].map(named)
+    depths = depths.where(~is_dark(images), depths + " and dark")
+    for what, kinds in (("depth", depths), ("polarity", "say that " + images["polarity"])):
         if (found := _bound(kinds, images)) is None:
             continue
         kind, label, p = found
-        rows = images[kinds == kind]
-        inside = images["label"] == label
+        has, inside = kinds == kind, images["label"] == label
         message = (
-            f"the {what} of images goes with their class: {int((kinds[inside] == kind).sum())} of "
-            f"{int(inside.sum())} images of {classes[label]} are {_in_words(kind)}, and "
-            f"{int((kinds[~inside] == kind).sum())} of the {int((~inside).sum())} others (p {p:.1g}): "
-            "a model may learn where images come from, and not what they show; take all classes from "
-            "the same sources"
+            f"the {what} of images goes with their class: {int((has & inside).sum())} of "
+            f"{int(inside.sum())} images of {classes[label]} {kind}, and "
+            f"{int((has & ~inside).sum())} of the {int((~inside).sum())} others (p {p:.1g}): a model "
+            "may learn where images come from, and not what they show; take all classes from the same "
+            "sources"
         )
-        yield Finding("shortcut", "fix", message, tuple(rows["id"]))
-
-
-def _in_words(kind: str) -> str:
-    return kind if kind.endswith(("bit", "zero", "point", "dark")) else f"{kind} images"
+        yield Finding("shortcut", "fix", message, tuple(images["id"][has]))
 
 
 def _bound(kinds: pd.Series, images: pd.DataFrame) -> tuple[str, int, float] | None:
     """(kind, label, p) of the two that go together most, by Fisher's exact test and phi.
 
-    Each patient counts once a kind and class; p is times the number of pairs looked at.
+    Each patient counts once a kind and class; p is times the number of different pairs.
     """
     if kinds.nunique() < 2:
         return None
@@ -84,24 +81,19 @@ def _bound(kinds: pd.Series, images: pd.DataFrame) -> tuple[str, int, float] | N
 
     units = pd.DataFrame({"kind": kinds, "label": images["label"], "group": images["group"]})
     units = units.drop_duplicates()
-    counts = pd.crosstab(units["kind"], units["label"])
+    both = pd.crosstab(units["kind"], units["label"])
+    counts = both.to_numpy(np.int64)
+    of_kind, of_label = counts.sum(axis=1, keepdims=True), counts.sum(axis=0, keepdims=True)
+    a, b, c = counts, of_kind - counts, of_label - counts
+    d = len(units) - a - b - c
+    phi = (a * d - b * c) / np.sqrt(np.maximum(1.0 * of_kind * (c + d) * of_label * (b + d), 1))
+    num_pairs = math.prod(1 if n == 2 else n for n in counts.shape)
     found = []
-    for kind in counts.index:
-        for label in counts.columns:
-            both = counts.loc[kind, label]
-            of_kind, of_label = counts.loc[kind].sum(), counts[label].sum()
-            a, b, c = both, of_kind - both, of_label - both
-            d = len(units) - a - b - c
-            scale = (float(a + b) * (c + d) * (a + c) * (b + d)) ** 0.5
-            phi = (a * d - b * c) / scale if scale else 0.0
-            if phi >= _MIN_PHI:
-                p = stats.fisher_exact([[a, b], [c, d]])[1] * counts.size
-                found.append((phi, -p, kind, int(label)))
-    found = [one for one in found if -one[1] < _MAX_P]
-    if not found:
-        return None
-    _, minus_p, bound, to = max(found)
-    return bound, to, -minus_p
+    for place in zip(*np.nonzero(phi >= _MIN_PHI), strict=True):
+        p = stats.fisher_exact([[a[place], b[place]], [c[place], d[place]]])[1] * num_pairs
+        if p < _MAX_P:
+            found.append((phi[place], both.index[place[0]], int(both.columns[place[1]]), p))
+    return max(found)[1:] if found else None
 
 
 def _colour_dropped(images: pd.DataFrame, classes: tuple[str, ...]) -> Iterator[Finding]:
@@ -119,22 +111,22 @@ def _colour_dropped(images: pd.DataFrame, classes: tuple[str, ...]) -> Iterator[
         f"{len(coloured)} of {len(images)} images are in colour, and color: grey looks at their "
         f"brightness only{loses}; set color: rgb to keep their colours"
     )
-    yield Finding("colour-dropped", "note", message, tuple(coloured["id"]))
+    yield Finding("colour-dropped", "handled", message)
 
 
 def _gains(images: pd.DataFrame) -> Iterator[tuple[float, int, float, float]]:
     """(gain, label, AUROC of colour, of brightness) of each class against the others."""
-    for label in sorted(images["label"].unique()):
-        inside = images["label"] == label
-        shares = (_auroc(images[name], inside) for name in ("red_share", "blue_share"))
-        colour, brightness = max(shares), _auroc(images["brightness"], inside)
-        yield colour - brightness, int(label), colour, brightness
+    names = ("red_share", "blue_share", "brightness")
+    red, blue, brightness = (_aurocs(images[name], images["label"]) for name in names)
+    colour = np.maximum(red, blue)
+    for label in brightness.index:
+        yield colour[label] - brightness[label], int(label), colour[label], brightness[label]
 
 
-def _auroc(values: pd.Series, inside: pd.Series) -> float:
-    """How well `values` tell those `inside` from the others, in whichever direction: 0.5 to 1."""
-    num_in, num_out = int(inside.sum()), int((~inside).sum())
-    if not num_in or not num_out:
-        return 0.5
-    auroc = (values.rank()[inside].mean() - (num_in + 1) / 2) / num_out
-    return max(auroc, 1 - auroc)
+def _aurocs(values: pd.Series, labels: pd.Series) -> pd.Series:
+    """By label, how well `values` tell its images from all others, in either direction: 0.5 to 1."""
+    ranks = values.rank().groupby(labels)
+    num_in = ranks.size()
+    num_out = (len(values) - num_in).clip(lower=1)
+    aurocs = (ranks.mean() - (num_in + 1) / 2) / num_out
+    return aurocs.where(aurocs >= 0.5, 1 - aurocs)

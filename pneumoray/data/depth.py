@@ -67,7 +67,9 @@ def named(depth: str) -> str:
         return "floating-point"
     if depth == COLOUR:
         return "16-bit colour"
-    return depth if depth.startswith("0 to ") else f"{depth}-bit"
+    if depth.startswith("0 to "):
+        return depth
+    return f"{depth.replace(' of ', '-of-')}-bit"
 
 
 def extent(stored: Stored) -> Range:
@@ -115,9 +117,10 @@ def shown(stored: Stored, ranges: Ranges = ()) -> Image.Image:
     if stored.depth == COLOUR and range_ != SIXTEEN:
         raise DataError(f"{what}, too few to be read of colour: convert it to 8 bits a channel")
     if range_ is None:
+        example = written(smallest(stored.depth, low, high) or (0, 1)).replace(" to ", " ")
         raise DataError(
             f"{what}, and nothing says which are black and white: convert it to 8 bits, or say it, "
-            "such as --pixel-range 0 4095 (in a study pixel_range: [0, 4095])"
+            f"such as --pixel-range {example}"
         )
     if not range_[0] <= low <= high <= range_[1]:
         raise DataError(

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -13,32 +13,39 @@ from pneumoray.data.said import BLACK
 from pneumoray.data.stored import Stored
 
 Facts = dict[str, Any]  # FACT_COLUMNS of one image
-STRIP_BYTES = 2**16  # of pixels looked at at once: they stay in the cache
+STRIP_BYTES = 2**17  # of pixels looked at at once: they stay in the cache
 
 
 def facts_of(stored: Stored, data: bytes) -> Facts:
     """FACT_COLUMNS of an image that was decoded from `data`."""
     width, height = stored.size
-    pixel_sha256, low, high = fingerprint(stored)
+    pixels = fingerprint(stored)
     return {
         "width": width,
         "height": height,
         "mode": stored.mode,
         "format": sniff(data[:HEAD_BYTES]),
         "sha256": hashlib.sha256(data).hexdigest(),
-        "pixel_sha256": pixel_sha256,
+        "pixel_sha256": pixels.sha256,
         "depth": stored.depth,
         "polarity": stored.polarity,
-        "low": float(low),
-        "high": float(high),
+        "low": float(pixels.low),
+        "high": float(pixels.high),
         "num_frames": stored.num_frames,
         "jpeg_quality": stored.jpeg_quality,
-        **colour_of(stored),
+        **colour_of(stored, pixels.is_grey),
     }
 
 
-def fingerprint(stored: Stored) -> tuple[str, float, float]:
-    """(SHA-256 of size and pixels, lowest, highest stored value).
+class Fingerprint(NamedTuple):
+    sha256: str  # of size and pixels
+    low: float  # stored value
+    high: float
+    is_grey: bool
+
+
+def fingerprint(stored: Stored) -> Fingerprint:
+    """What all pixels of an image tell.
 
     The hash is equal for copies in another lossless format, grey or RGB, in 8 bits or the same in
     16, and is taken before depth is reduced. Where the processor has SHA instructions nothing in
@@ -46,17 +53,20 @@ def fingerprint(stored: Stored) -> tuple[str, float, float]:
     """
     if isinstance(stored.pixels, Image.Image):
         found = _of_image(stored.pixels)
-        return (found[0], *extent(stored)) if stored.depth == COLOUR else found
+        if stored.depth != COLOUR:
+            return found
+        low, high = extent(stored)
+        return found._replace(low=low, high=high)
     values, (low, high) = stored.pixels, extent(stored)
     scale = 1 if high <= 255 else 257  # 255 stays, or becomes 65535
     if values.dtype == np.uint16 and stored.polarity == BLACK and (values % scale == 0).all():
         eight_bits = Image.fromarray((values // scale).astype(np.uint8))
-        return _of_image(eight_bits)[0], low, high
+        return _of_image(eight_bits)._replace(low=low, high=high)
     head = repr((values.shape, values.dtype.str, stored.polarity)).encode()
-    return hashlib.sha256(head + values.tobytes()).hexdigest(), low, high
+    return Fingerprint(hashlib.sha256(head + values.tobytes()).hexdigest(), low, high, True)
 
 
-def colour_of(stored: Stored) -> dict[str, float]:
+def colour_of(stored: Stored, is_grey: bool) -> dict[str, float]:
     """Means over a grid of 4096 pixels: brightness, shares of red and blue, and how strong colour is.
 
     Shares are of the sum of the three channels, a third each of grey and of black; `colour` is the
@@ -66,22 +76,22 @@ def colour_of(stored: Stored) -> dict[str, float]:
     if not isinstance(stored.pixels, Image.Image):
         rows, columns = (np.linspace(0, n - 1, 64).astype(int) for n in stored.pixels.shape)
         return grey | {"brightness": float(stored.pixels[np.ix_(rows, columns)].mean())}
-    sample = np.asarray(stored.pixels.resize((64, 64), Image.Resampling.NEAREST), np.float64)
-    if sample.ndim == 2:
-        return grey | {"brightness": float(sample.mean())}
-    means = sample.mean(axis=(0, 1))
-    brightness = float(means @ (0.299, 0.587, 0.114))
-    strongest, weakest = sample.max(axis=2), sample.min(axis=2)
-    red, _, blue = means / means.sum() if means.sum() else np.full(3, 1 / 3)
+    sample = stored.pixels.resize((64, 64), Image.Resampling.NEAREST)
+    if is_grey:
+        return grey | {"brightness": float(np.asarray(sample.getchannel(0)).mean())}
+    bands = [np.asarray(band) for band in sample.split()]
+    red, green, blue = (float(band.mean()) for band in bands)
+    total = red + green + blue
+    strongest, weakest = np.maximum.reduce(bands), np.minimum.reduce(bands)
     return {
-        "red_share": float(red),
-        "blue_share": float(blue),
+        "red_share": red / total if total else 1 / 3,
+        "blue_share": blue / total if total else 1 / 3,
         "colour": float((strongest - weakest).mean()),
-        "brightness": brightness,
+        "brightness": 0.299 * red + 0.587 * green + 0.114 * blue,
     }
 
 
-def _of_image(image: Image.Image) -> tuple[str, int, int]:
+def _of_image(image: Image.Image) -> Fingerprint:
     shape: tuple[int, ...] = image.height, image.width
     if image.mode == "RGB":
         hasher, extremes = hashlib.sha256(repr(shape).encode()), _Extremes()
@@ -92,14 +102,14 @@ def _of_image(image: Image.Image) -> tuple[str, int, int]:
             hasher.update(red)
             extremes.update(red)
         else:  # grey, stored as RGB
-            return hasher.hexdigest(), extremes.low, extremes.high
+            return Fingerprint(hasher.hexdigest(), extremes.low, extremes.high, True)
         shape = *shape, 3
     hasher, extremes = hashlib.sha256(repr(shape).encode()), _Extremes()
     for strip in _strips(image):
         pixels = strip.tobytes()
         hasher.update(pixels)
         extremes.update(pixels)
-    return hasher.hexdigest(), extremes.low, extremes.high
+    return Fingerprint(hasher.hexdigest(), extremes.low, extremes.high, image.mode == "L")
 
 
 class _Extremes:
@@ -110,7 +120,8 @@ class _Extremes:
 
     def update(self, pixels: bytes) -> None:
         values = np.frombuffer(pixels, dtype=np.uint8)
-        self.low, self.high = min(self.low, int(values.min())), max(self.high, int(values.max()))
+        self.low = min(self.low, int(np.minimum.reduce(values)))
+        self.high = max(self.high, int(np.maximum.reduce(values)))
 
 
 def _strips(image: Image.Image) -> Iterator[Image.Image]:

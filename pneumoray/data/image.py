@@ -107,6 +107,17 @@ def to_array(
     return array
 
 
+def viewed(image: Image.Image, settings: ImageSettings) -> np.ndarray:
+    """`to_array` by settings."""
+    return to_array(
+        image,
+        settings.size,
+        settings.fit,
+        settings.color,
+        crop_fraction=settings.crop_fraction,
+    )
+
+
 def from_array(array: np.ndarray) -> Image.Image:
     """A uint8 array (H, W), (H, W, 1) or (H, W, 3) as an image in mode L or RGB."""
     if array.dtype != np.uint8:

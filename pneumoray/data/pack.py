@@ -133,16 +133,11 @@ def is_made(
 def _answer(
     manifest: Manifest, settings: ImageSettings, packs: Path, key: Any, pixel_range: Range | None
 ) -> Path:
-    return packs / "requests" / f"{_request(manifest, settings, key, pixel_range)[:32]}.json"
-
-
-def _request(
-    manifest: Manifest, settings: ImageSettings, key: Any, pixel_range: Range | None
-) -> str:
-    """What a call of `make_pack` asks for, without opening any image."""
+    """Where it stands what a call of `make_pack` made, by what it asked for; no image is opened."""
     rows = hashlib.sha256(manifest.images.to_csv(index=False).encode()).hexdigest()
     asked = [VERSION, rows, list(manifest.classes), settings.as_json(), key]
-    return artifact.digest(asked if pixel_range is None else [*asked, pixel_range])
+    request = artifact.digest(asked if pixel_range is None else [*asked, pixel_range])
+    return packs / "requests" / f"{request[:32]}.json"
 
 
 def _remembered(answer: Path, packs: Path) -> tuple[Pack, list[Finding]] | None:

@@ -38,42 +38,42 @@ def _of_class(
     depth: str, own: pd.DataFrame, pixel_range: Range | None
 ) -> tuple[Range | None, Finding]:
     low, high = own["low"].min(), own["high"].max()
-    what = f"{len(own)} {named(depth)} images, with values from {written((low, high))},"
+    what = f"{_counted(own, depth)} with values from {written((low, high))}"
     least = smallest(depth, low, high)
     is_said = pixel_range is not None and not depth.endswith(" of 16")
     range_ = pixel_range if is_said else least
     if depth == COLOUR and range_ != SIXTEEN:
         return None, _fix(
             own,
-            f"{what} such as {own['id'].iloc[0]}, are too dark to be read of colour: convert them to "
+            f"{what}, such as {own['id'].iloc[0]}: too dark to be read of colour; convert to "
             "8 bits a channel",
         )
     if range_ is None:
         return None, _fix(
             own,
-            f"{what} such as {own['id'].iloc[0]}, do not say which values are black and white: say it "
-            "with pixel_range: [0, 1] in the study ('audit' and 'evaluate': --pixel-range 0 1), or "
-            "convert them to 8 bits",
+            f"{what}, such as {own['id'].iloc[0]}: nothing says which are black and white; say it with "
+            "pixel_range: [0, 1] in the study ('audit' and 'evaluate': --pixel-range 0 1), or convert to "
+            "8 bits",
         )
     outside = own[(own["low"] < range_[0]) | (own["high"] > range_[1])]
     if len(outside):
         first = outside.iloc[0]
         return None, _fix(
             outside,
-            f"{len(outside)} {named(depth)} images have values outside of pixel_range "
-            f"{written(range_)}, such as {first['id']} ({written(first[['low', 'high']])}): give the "
-            "range that holds them all, or convert them to 8 bits",
+            f"{_counted(outside, depth)} with values outside of pixel_range {written(range_)}, such as "
+            f"{first['id']} ({written(first[['low', 'high']])}): give the range that holds them all, or "
+            "convert to 8 bits",
         )
-    why = (
-        "as pixel_range says"
-        if is_said
-        else "the least power of two that holds them all; say another with pixel_range: [LOW, HIGH]"
-    )
+    why = ", as pixel_range says" if is_said else "; say another with pixel_range: [LOW, HIGH]"
     message = (
-        f"{what} do not say which values are black and white: {written(range_)} is used for all of "
-        f"them, and when predicting ({why})"
+        f"{what}: nothing says which are black and white, so {written(range_)} is used for all such "
+        f"images, and when predicting{why}"
     )
-    return range_, Finding("pixel-range", "note", message, tuple(own["id"]))
+    return range_, Finding("pixel-range", "handled", message)
+
+
+def _counted(rows: pd.DataFrame, depth: str) -> str:
+    return f"{len(rows)} {named(depth)} image{'s' if len(rows) > 1 else ''}"
 
 
 def _fix(rows: pd.DataFrame, message: str) -> Finding:

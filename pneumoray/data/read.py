@@ -13,7 +13,7 @@ import pandas as pd
 
 from pneumoray.data.depth import range_of, to_eight_bits
 from pneumoray.data.facts import Facts, facts_of
-from pneumoray.data.image import ImageSettings, decode_stored, read_file, to_array
+from pneumoray.data.image import ImageSettings, decode_stored, read_file, viewed
 from pneumoray.data.losses import lost_of_classes
 from pneumoray.data.manifest import FACT_COLUMNS, NUMBERS, Finding, Manifest
 from pneumoray.data.pseudonyms import is_pseudonym
@@ -143,11 +143,5 @@ def _read_one(index: int, path: str, settings: ImageSettings | None) -> Read:
         return index, {"error": str(error).replace("the image", path, 1)}, None
     pixels = None
     if settings is not None and (range_ := range_of(stored, settings.ranges)):
-        pixels = to_array(
-            to_eight_bits(stored, range_),
-            settings.size,
-            settings.fit,
-            settings.color,
-            crop_fraction=settings.crop_fraction,
-        )
+        pixels = viewed(to_eight_bits(stored, range_), settings)
     return index, facts_of(stored, data), pixels

@@ -1,7 +1,6 @@
 """evaluate: a model on other labelled images, at the threshold that it came with."""
 
 import hashlib
-import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from functools import partial
@@ -95,9 +94,7 @@ def evaluate(
     said = pd.concat(tables, ignore_index=True)
     kept = said["error"].isna().to_numpy()
     if not kept.any():
-        raise DataError(
-            f"no image of {data} can be read; 'pneumoray audit {shlex.quote(str(data))}' says why"
-        )
+        raise DataError(f"no image of {data} can be read; the first {said['error'].iloc[0]}")
     probs = said.loc[kept, [PROB + name for name in bundle.classes]].to_numpy()
     predictions = Predictions(hidden(rows)[kept], probs, bundle.classes)
     if save is not None:
