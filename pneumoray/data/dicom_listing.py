@@ -11,7 +11,7 @@ from pneumoray.data.dicom import INSTALL
 from pneumoray.data.dicom_findings import SHORTEST, findings_of, renamed
 from pneumoray.data.dicom_header import COLUMNS, IDENTIFIERS, Header, read_header
 from pneumoray.data.dicom_signature import is_dicom_file
-from pneumoray.data.manifest import Finding, Manifest
+from pneumoray.data.manifest import Finding, Manifest, Understood
 from pneumoray.data.pseudonyms import Pseudonyms
 from pneumoray.errors import DataError
 
@@ -72,11 +72,18 @@ def described(
         for finding in findings
         if finding.kind != "patient-rule"  # about names of files, by which these do not go
     ]
-    understood = tuple(
-        replace(line, meaning="PatientID") if (line.name, line.meaning) == _NO_PATIENT else line
-        for line in manifest.understood
-    )
+    understood = tuple(_unnamed(line, manifest.root) for line in manifest.understood)
     return replace(manifest, images=images, understood=understood), [*before, *told]
+
+
+def _unnamed(line: Understood, root: str) -> Understood:
+    """What was understood, without where it lies: the name of a folder may be that of a patient."""
+    if (line.name, line.meaning) == _NO_PATIENT:
+        return replace(line, meaning="PatientID")
+    is_top = line.depth == 0 and line.name.endswith("/")
+    return replace(
+        line, name="DATA/" if is_top else line.name, meaning=line.meaning.replace(root, "DATA")
+    )
 
 
 def _hides(dicom: pd.DataFrame, manifest: Manifest, pseudonyms: Pseudonyms) -> Callable[[str], str]:

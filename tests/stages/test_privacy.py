@@ -30,11 +30,11 @@ def run(tmp_path, monkeypatch):
 
 
 def test_no_planted_name_is_in_what_audit_and_pack_say_or_write(tmp_path, run):
-    planted.plant(tmp_path / "films")
-    said = json.loads(run("audit", "films", "--json"))
+    films = str(planted.plant(tmp_path / "ZZPLANTED_ward"))
+    said = json.loads(run("audit", films, "--json"))
     assert {finding["kind"] for finding in said} >= {"dicom", "unreadable", "burned-in", "no-image"}
-    run("audit", "films")
-    run("pack", "--study", "tiny.yaml", "--data", "films")
+    run("audit", films)
+    run("pack", "--study", "tiny.yaml", "--data", films)
     assert (tmp_path / "ws/packs").is_dir()
     assert planted.found_in(tmp_path / "ws", apart=(TABLE,)) == []
 
