@@ -21,7 +21,7 @@ $(VENV)/.installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "pneumoray needs Python 3.11 or newer; name one: make PYTHON=python3.12 install"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(IN_PLACE) -e '.[lite,dev,docs]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(IN_PLACE) -e '.[lite,dicom,dev,docs]'
 	@touch $@
 
 demo: install

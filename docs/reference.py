@@ -170,6 +170,8 @@ def _values(schema: dict[str, Any]) -> str:
         return " or ".join(map(_values, schema["anyOf"]))
     if "enum" in schema or "const" in schema:
         return ", ".join(f"`{value}`" for value in schema.get("enum", [schema.get("const")]))
+    if "prefixItems" in schema:
+        return f"list of {len(schema['prefixItems'])}: {_values(schema['prefixItems'][0])}"
     if schema.get("type") == "array":
         return f"list of: {_values(schema['items'])}"
     return _TYPES[schema.get("type", "")] + _bounds(schema)

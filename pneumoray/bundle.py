@@ -21,11 +21,13 @@ import pandas as pd
 import safetensors
 import safetensors.torch
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
 from pneumoray import artifact, inputs
 from pneumoray.data import image as images_
+from pneumoray.data.depth import CLASSES, shown
+from pneumoray.data.said import Range
+from pneumoray.data.stored import Stored
 from pneumoray.errors import WeightsError, WorkspaceError
 from pneumoray.member import Member, device_of
 from pneumoray.models import own_code as owned
@@ -90,15 +92,19 @@ class Bundle:
     def _repr_html_(self) -> str:
         return f"<p>{html.escape(self.title)}</p>{self.summary().to_html(index=False)}"
 
-    def views(self, image: Image.Image) -> Views:
-        """`image` as the members see it, resized once for those that see it alike."""
+    def views(self, stored: Stored) -> Views:
+        """An image as the members see it, resized once for those that see it alike.
+
+        Raises DataError for one whose values can't be understood by the ranges of theirs.
+        """
         views = dict.fromkeys(member.view for member in self.members)
-        return {
-            view: images_.to_array(
-                image, view.size, view.fit, view.color, crop_fraction=view.crop_fraction
-            )
-            for view in views
-        }
+        films = {ranges: shown(stored, ranges) for ranges in {view.ranges for view in views}}
+        return {view: images_.viewed(films[view.ranges], view) for view in views}
+
+    def with_range(self, range_: Range) -> "Bundle":
+        """One for which these values are black and white in every image that does not say it."""
+        ranges = tuple((depth, *range_) for depth in CLASSES)
+        return replace(self, members=tuple(replace(m, ranges=ranges) for m in self.members))
 
     def member_probs(self, seen: Sequence[Views]) -> np.ndarray:
         """Class probabilities (members, N, C) float64 of N images' `views`, in one batch."""
@@ -152,7 +158,7 @@ class Bundle:
         batches = [np.empty((len(self.members), 0, len(self.classes)))]
         for start in range(0, len(given), batch_size):
             stop = min(start + batch_size, len(given))
-            seen = [self.views(inputs.decode(given[i], i)) for i in range(start, stop)]
+            seen = [inputs.seen(given[i], i, self.views) for i in range(start, stop)]
             batches.append(self.member_probs(seen))
         return np.concatenate(batches, axis=1)
 

@@ -233,6 +233,7 @@ def _read(folder: Path) -> tuple[State, damage.Seal]:
             for record in values.pop("records")
         )
         values |= {"mean": tuple(values["mean"]), "std": tuple(values["std"])}
+        values["ranges"] = tuple(map(tuple, values.get("ranges", ())))  # none of older ones
         state = State(records=records, **values)
         if f"epoch-{state.epoch:04d}" != folder.name:
             raise ValueError(f"it is of epoch {state.epoch}")

@@ -5,6 +5,8 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pneumoray.data.depth import Ranges
+
 
 @dataclass(frozen=True)
 class EpochRecord:
@@ -47,6 +49,7 @@ class State:
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
     weights_source: str = "random"
+    ranges: Ranges = ()  # of the pack's depth classes
 
     @property
     def epoch(self) -> int:

@@ -1,16 +1,17 @@
 """What a model is given from Python or over HTTP: which of it is one image, and its decoding."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from pneumoray.data import image as images_
+from pneumoray.data.stored import Stored, decode_stored
 from pneumoray.errors import DataError
 
 Input = bytes | np.ndarray
+Seen = TypeVar("Seen")
 _CHANNELS = (1, 3, 4)  # what the length of an axis of channels may be; 4 is refused as an image
 _LEAST_WIDTH = 8  # pixels: a shorter last axis is one of channels, such as grey with alpha
 _HOW = (
@@ -76,22 +77,31 @@ def _is_one(shape: tuple[int, ...]) -> bool:
     return True
 
 
-def decode(source: Any, position: int) -> Image.Image:
-    """One image from its encoded bytes or its pixels, in mode L or RGB.
+def decode(source: Any, position: int) -> Stored:
+    """One image from its encoded bytes or its pixels.
 
     Pixels are uint8, or int64 from 0 to 255, which plain Python numbers become. Raises DataError
     that names the `position` of what can't be used.
     """
     try:
         if isinstance(source, bytes | bytearray | memoryview):
-            return images_.decode(bytes(source))
+            return decode_stored(bytes(source))
         if isinstance(source, np.ndarray):
-            return images_.from_array(_eight_bit(source))
+            return Stored(images_.from_array(_eight_bit(source)))
     except DataError as error:
         raise DataError(f"input {position}: {error}") from None
     raise DataError(
         f"input {position} is of type {type(source).__name__}; give an image as bytes or pixels"
     )
+
+
+def seen(source: Any, position: int, view: Callable[[Stored], Seen]) -> Seen:
+    """What `view` makes of an image. Raises DataError that names the `position`."""
+    stored = decode(source, position)
+    try:
+        return view(stored)
+    except DataError as error:
+        raise DataError(f"input {position} {error}") from None
 
 
 def _eight_bit(pixels: np.ndarray) -> np.ndarray:

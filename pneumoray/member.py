@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pneumoray.data.depth import Ranges
 from pneumoray.data.image import Fit, ImageSettings
 from pneumoray.errors import StudyError, WeightsError
 from pneumoray.models import private, zoo
@@ -29,14 +30,20 @@ class Member:
     crop_fraction: float
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    ranges: Ranges = ()  # of depth classes: which values are black and white
     weights: str = ""  # the file in the bundle, and its hash: `bundle.save` fills them in
     sha256: str = ""
 
     @classmethod
     def of(
-        cls, config: "Config", name: str, mean: Sequence[float], std: Sequence[float]
+        cls,
+        config: "Config",
+        name: str,
+        mean: Sequence[float],
+        std: Sequence[float],
+        ranges: Ranges = (),
     ) -> "Member":
-        """The member that a trial's configuration and normalisation describe."""
+        """The member that a trial's configuration, normalisation and pack describe."""
         return cls(
             name,
             config.family,
@@ -45,6 +52,7 @@ class Member:
             config.crop_fraction,
             tuple(mean),
             tuple(std),
+            ranges,
         )
 
     @classmethod
@@ -58,8 +66,9 @@ class Member:
         if Path(values["weights"]).name != values["weights"]:
             raise ValueError(f"weights {values['weights']!r} lie outside")
         architecture = Architecture.from_dict(values["architecture"])
-        statistics = {key: tuple(values[key]) for key in ("mean", "std")}
-        return cls(**{**values, **statistics, "architecture": architecture})
+        given = {key: tuple(values[key]) for key in ("mean", "std")}
+        given["ranges"] = tuple(map(tuple, values.get("ranges", ())))
+        return cls(**{**values, **given, "architecture": architecture})
 
     @property
     def backbone(self) -> str:
@@ -70,7 +79,11 @@ class Member:
         """The shape that every image is brought to before this member sees it."""
         architecture = self.architecture
         return ImageSettings(
-            architecture.image_size, self.image_fit, architecture.color, self.crop_fraction
+            architecture.image_size,
+            self.image_fit,
+            architecture.color,
+            self.crop_fraction,
+            self.ranges,
         )
 
     def build(

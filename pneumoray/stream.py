@@ -12,8 +12,8 @@ import torch
 
 from pneumoray import inputs
 from pneumoray.bundle import Bundle, Views
-from pneumoray.data import image as images_
 from pneumoray.data.read import map_threads, num_cores
+from pneumoray.data.stored import decode_stored
 from pneumoray.data.unlabelled import Unusable
 from pneumoray.errors import DataError
 
@@ -73,7 +73,7 @@ def _decode_one(bundle: Bundle, position: int, source: Source) -> Decoded:
         if isinstance(source, Unusable):
             raise source
         if isinstance(source, Path):
-            return name, bundle.views(images_.decode(source))
+            return name, bundle.views(decode_stored(source))
         return name, bundle.views(inputs.decode(source, position))
     except DataError as error:
         return name, DataError(str(error).removeprefix(name).lstrip(": "))

@@ -151,9 +151,10 @@ class Study(Settings, Rules):
     def fingerprint(self) -> dict[str, Any]:
         """What makes two studies the same experiment: all but words and places.
 
-        Which class is positive is part of the packs.
+        Which class is positive, and which images belong together, is part of the packs.
         """
-        return self.model_dump(exclude={"description", "data", "images", "positive"})
+        of_packs = {"positive", "patient_rule"}
+        return self.model_dump(exclude={"description", "data", "images", *of_packs})
 
 
 def _epochs_named(place: Any, key: Any = None) -> list[int]:

@@ -17,7 +17,7 @@ from pneumoray import bundle
 from pneumoray.bundle import Bundle, Member
 from pneumoray.config import Config
 from pneumoray.data import image
-from pneumoray.errors import WeightsError, WorkspaceError
+from pneumoray.errors import DataError, WeightsError, WorkspaceError
 from pneumoray.evaluation import calibration
 from pneumoray.models import zoo
 from pneumoray.models.architecture import Architecture
@@ -412,3 +412,45 @@ def test_it_prints_as_a_table_of_its_members(make_bundle, tmp_path):
     assert columns.split() == ["member", "backbone", "px", "fit", "color"]
     assert len(members) == 2
     assert shown._repr_html_().count("<tr") == 3
+
+
+@pytest.fixture(scope="module")
+def deep(tmp_path_factory):
+    """A bundle whose training images had 12 bits in 16, and its film in 8, 12 and 16 bits."""
+    member = _member("a", ranges=(("16", 0, 4095),))
+    path = tmp_path_factory.mktemp("deep") / "bundle"
+    bundle.save(Bundle((member,), CLASSES), [_state(member, 0)], path)
+    film = np.linspace(0.3, 0.9, 40 * 40).reshape(40, 40)
+    eight = np.round(film * 255).astype(np.uint8)
+    return bundle.load(path), eight, *(np.round(film * n).astype(np.uint16) for n in (4095, 65535))
+
+
+def test_a_bundle_uses_the_range_of_its_training_images_or_refuses(deep):
+    opened, eight, twelve, sixteen = deep
+    assert opened.members[0].ranges == (("16", 0, 4095),)
+    (of_8,), (of_12,) = opened.predict_probs([_png(eight)]), opened.predict_probs([_png(twelve)])
+    assert np.abs(of_8 - of_12).max() < 0.01
+    with pytest.raises(
+        DataError, match=r"input 1 is a 16-bit .* outside .* 0 to 4095: .*--pixel-range"
+    ):
+        opened.predict_probs([_png(eight), _png(sixteen)])
+    full = opened.with_range((0, 65535))
+    assert np.abs(full.predict_probs([_png(sixteen)]) - of_8).max() < 0.01
+
+
+def test_a_bundle_of_8_bits_takes_what_can_mean_one_thing_only(deep, opened):
+    _, eight, twelve, sixteen = deep
+    expected = opened.predict_probs([_png(eight)])
+    assert np.abs(opened.predict_probs([_png(sixteen)]) - expected).max() < 0.01
+    with pytest.raises(DataError, match=r"input 0 is a 16-bit .* such as --pixel-range 0 4095"):
+        opened.predict_probs([_png(twelve)])
+    said = opened.with_range((0, 4095))
+    assert np.abs(said.predict_probs([_png(twelve)]) - expected).max() < 0.01
+
+
+def test_a_description_from_before_the_ranges_has_none(copy, opened):
+    described = json.loads((copy / "bundle.json").read_text())
+    for member in described["members"]:
+        assert member.pop("ranges") == []
+    (copy / "bundle.json").write_text(json.dumps(described))
+    assert [member.ranges for member in bundle.load(copy).members] == [(), ()]

@@ -99,8 +99,8 @@ def test_pixels_of_another_range_are_refused_not_guessed(pixels, said):
 
 
 def test_numbers_as_python_has_them_are_pixels():
-    image = inputs.decode(np.array([[0, 255], [7, 1]]), 0)
-    assert np.asarray(image).tolist() == [[0, 255], [7, 1]]
+    stored = inputs.decode(np.array([[0, 255], [7, 1]]), 0)
+    assert np.asarray(stored.pixels).tolist() == [[0, 255], [7, 1]]
 
 
 @pytest.mark.parametrize("one", [b"x", bytearray(b"x"), memoryview(b"x"), "text"])

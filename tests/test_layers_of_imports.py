@@ -82,6 +82,7 @@ FENCES: dict[str, tuple[str, ...]] = {
     "timm": ("models.",),
     "torchvision": ("models.", "data.augment"),
     "matplotlib": ("evaluation.",),
+    "pydicom": ("data.dicom",),
 }
 
 

@@ -252,6 +252,7 @@ BAD = {
         "epochs 1 of resnet18",
     ),
     "pattern": ({"patient_rule": "("}, "patient_rule '(': is no regular expression (missing )"),
+    "pixel range": ({"pixel_range": [1, 0]}, "must be two numbers that rise, such as [0, 4095]"),
     "name": ({"name": "a/b"}, "name 'a/b': it has '/', and only letters, digits"),
     "family": (
         {"backbones": [_family("../trials")]},

@@ -6,19 +6,24 @@ from pathlib import PurePosixPath
 import numpy as np
 import pandas as pd
 
-from pneumoray.data.manifest import Finding, Manifest, matched_patients
+from pneumoray.data.appearance import appearance
+from pneumoray.data.formats import SUFFIXES
+from pneumoray.data.image import Color
+from pneumoray.data.manifest import Finding, Manifest, is_blank
+from pneumoray.data.patients import unknown_patients
 from pneumoray.data.split import is_val_usable, regroup
 
 SEVERITIES = ("fix", "handled", "note")  # the order in which they are told
 IMBALANCE = 2.0  # times as many images in the largest class as in the smallest
-FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".bmp": "BMP", ".tif": "TIFF"}
-FORMATS |= {".tiff": "TIFF", ".webp": "WEBP"}
 
 
-def audit(manifest: Manifest, findings: Sequence[Finding] = ()) -> list[Finding]:
+def audit(
+    manifest: Manifest, findings: Sequence[Finding] = (), color: Color = "grey"
+) -> list[Finding]:
     """All findings about a manifest that was read and still has its given splits, `fix` first.
 
-    `findings` are those of the listing and of the reading; they are part of the answer.
+    `findings` are those of the listing and of the reading; they are part of the answer. `color` is
+    what models look at.
     """
     images = manifest.images
     joined = regroup(manifest).images  # identical images in one group
@@ -29,6 +34,7 @@ def audit(manifest: Manifest, findings: Sequence[Finding] = ()) -> list[Finding]
     found += _patients(manifest)
     found += _validation(joined, manifest.classes)
     found += _mixed(images)
+    found += appearance(images, manifest.classes, color)
     return in_order(found)
 
 
@@ -40,13 +46,19 @@ def understood(manifest: Manifest) -> pd.DataFrame:
     """
     images = manifest.images
     given = [split for split in ("train", "val", "test") if (images["split"] == split).any()]
-    rows = []
-    for label, name in enumerate((*manifest.classes, "all")):
-        own = images if label == len(manifest.classes) else images[images["label"] == label]
-        patients = own["patient"][own["patient"] != ""].nunique()
-        splits = {split: int((own["split"] == split).sum()) for split in given}
-        rows.append({"class": name, **splits, "images": len(own), "patients": patients})
-    return pd.DataFrame(rows)
+    known = images[images["patient"] != ""]
+    labels = range(len(manifest.classes))
+    table = pd.DataFrame(
+        {
+            **{split: (images["split"] == split).groupby(images["label"]).sum() for split in given},
+            "images": images.groupby("label").size(),
+            "patients": known.groupby("label")["patient"].nunique(),
+        }
+    ).reindex(labels, fill_value=0)
+    table = table.fillna(0).astype("int64")
+    table.loc[len(labels)] = [*table.iloc[:, :-1].sum(), known["patient"].nunique()]
+    table.insert(0, "class", [*manifest.classes, "all"])
+    return table
 
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:
@@ -56,6 +68,7 @@ def in_order(findings: Iterable[Finding]) -> list[Finding]:
 
 def _duplicates(images: pd.DataFrame, classes: tuple[str, ...]) -> list[Finding]:
     found = []
+    images = images[~is_blank(images)]  # equal, and copies of none
     by_content = images.groupby("pixel_sha256", sort=False)
     conflicting = images[by_content["label"].transform("nunique") > 1]
     if len(conflicting):
@@ -117,20 +130,23 @@ def _classes(joined: pd.DataFrame, classes: tuple[str, ...]) -> list[Finding]:
     counts = np.bincount(joined["label"], minlength=len(classes))
     largest, smallest = int(counts.argmax()), int(counts.argmin())
     outside_test, test = joined[joined["split"] != "test"], joined[joined["split"] == "test"]
-    if len(test) and (absent := [c for i, c in enumerate(classes) if i not in set(test["label"])]):
+    tested = set(test["label"])
+    if len(test) and (absent := [c for i, c in enumerate(classes) if i not in tested]):
         message = f"the given test split has no image of {', '.join(absent)}, so can't judge it"
-        found.append(Finding("untested-class", "note", message))
+        found.append(Finding("untested-class", "handled", message))
+    num_groups = outside_test.groupby("label")["group"].nunique()
     for label, name in enumerate(classes):
-        rows = outside_test[outside_test["label"] == label]
-        if len(rows) == 0:
+        num = int(num_groups.get(label, 0))
+        if num == 0:
             message = (
                 f"class {name} has no readable image to train on; add some or delete the class"
             )
             found.append(Finding("empty-class", "fix", message))
-        elif rows["group"].nunique() == 1:
+        elif num == 1:
+            rows = outside_test[outside_test["label"] == label]
             message = (
-                f"class {name} has one patient only ({rows['group'].iloc[0]}, {len(rows)} images), "
-                "who can't be in train and in validation; add patients"
+                f"class {name} has one patient only ({rows['group'].iloc[0]}, {len(rows)} "
+                f"image{'s' * (len(rows) > 1)}), who can't be in train and in validation; add patients"
             )
             found.append(_finding("one-patient", "fix", message, rows))
     if counts[smallest] and counts[largest] / counts[smallest] >= IMBALANCE:
@@ -146,13 +162,10 @@ def _classes(joined: pd.DataFrame, classes: tuple[str, ...]) -> list[Finding]:
 def _patients(manifest: Manifest) -> list[Finding]:
     images = manifest.images
     unknown = images[images["patient"] == ""]
-    if matched_patients(manifest) == 0:
-        message = (
-            "no patient is known: the patient rule matches no file name, such as "
-            f"{images['id'].iloc[0]}; "
-            "write the study's rule, add a patient column, or pass --no-patients"
-        )
-        return [Finding("no-patients", "fix", message)]
+    if doubt := unknown_patients(manifest):
+        kind = "unknown-patient" if len(unknown) < len(images) else "no-patients"
+        message = f"{doubt}; write a patient_rule, add a patient column, or pass --no-patients"
+        return [_finding(kind, "fix", message, unknown)]
     if len(unknown):
         message = (
             f"{len(unknown)} of {len(images)} images have no known patient, such as "
@@ -176,7 +189,7 @@ def _validation(joined: pd.DataFrame, classes: tuple[str, ...]) -> list[Finding]
 def _mixed(images: pd.DataFrame) -> list[Finding]:
     found = []
     suffixes = images["id"].map(lambda name: PurePosixPath(name).suffix.lower())
-    expected = suffixes.map(FORMATS).fillna("")
+    expected = suffixes.map(SUFFIXES).fillna("")
     disguised = images[(expected != images["format"]) & (expected != "") & (images["format"] != "")]
     if len(disguised):
         first = disguised.iloc[0]

@@ -4,6 +4,7 @@ import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
+from pneumoray.data.folder_names import nfc
 from pneumoray.errors import DataError, did_you_mean
 
 # What a negative class is called, in any case and with any signs between the words: one of these
@@ -46,6 +47,11 @@ def has_negative(classes: Sequence[str]) -> bool:
     return len(classes) == 2 and sum(_is_negative(name, classes) for name in classes) == 1
 
 
+def sounds_negative(name: str) -> bool:
+    """Whether it has a word of a negative class, as NORMAL and lung_benign have."""
+    return not NEGATIVE_WORDS.isdisjoint(_words(name))
+
+
 def described(classes: Sequence[str], chosen: str | None) -> str:
     """In one line, which of the two classes is the positive one, and why."""
     negative, positive = classes
@@ -74,8 +80,8 @@ def matched(
                     f"--classes {ours}={theirs}: {name!r} is no class of {whose}, whose classes are "
                     f"{', '.join(there)}{did_you_mean(name, there)}"
                 )
-    by_case = {name.casefold(): name for name in known}
-    partners = {name: name if name in known else by_case.get(name.casefold()) for name in names}
+    by_case = {_folded(name): name for name in known}
+    partners = {name: name if name in known else by_case.get(_folded(name)) for name in names}
     found = {name: one for name, one in {**partners, **chosen}.items() if one is not None}
     if left := [name for name in names if name not in found]:
         missing = [name for name in known if name not in found.values()] or known
@@ -119,9 +125,17 @@ def _words(name: str) -> set[str]:
     return set(re.findall(r"[^\W_]+", apart.casefold()))
 
 
+def _folded(name: str) -> str:
+    return nfc(name).casefold()
+
+
 def _letters(name: str) -> str:
     return re.sub(r"[\W_]", "", name.casefold())
 
 
-def _by_name(name: str) -> tuple[bool, int, str]:
-    return (not name.isdecimal(), int(name) if name.isdecimal() else 0, name)
+def _by_name(name: str) -> tuple[bool, float, list[tuple[bool, int, str]], str]:
+    """Numbers by value, before words; numbers inside words by value as well (grade2, grade10)."""
+    is_number = re.fullmatch(r"-?\d+(\.\d+)?", name) is not None
+    parts = [part for part in re.split(r"(\d+)", name) if part]
+    numbered = [(not p.isdecimal(), int(p) if p.isdecimal() else 0, p) for p in parts]
+    return (not is_number, float(name) if is_number else 0.0, numbered, name)

@@ -1,77 +1,92 @@
 """An image folder or a CSV table becomes a Manifest: one row an image."""
 
-import os
-import posixpath
 import re
-import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pandas as pd
 
-from pneumoray import words
+from pneumoray.data import dicom_listing
 from pneumoray.data.classes import described, has_negative, ordered
+from pneumoray.data.dicom_signature import is_dicom_file
+from pneumoray.data.folder_findings import findings_of
+from pneumoray.data.labels import as_classes
+from pneumoray.data.layout import decide
 from pneumoray.data.manifest import (
     LISTED_COLUMNS,
     OWN_COLUMNS,
     Finding,
     Manifest,
+    Understood,
     matched_patients,
 )
+from pneumoray.data.patients import find_patients
+from pneumoray.data.pseudonyms import Pseudonyms
 from pneumoray.data.rules import Rules
-from pneumoray.data.table import SPLIT_NAMES, list_table, stat_columns
+from pneumoray.data.table import list_table, stat_columns
+from pneumoray.data.tree import Folder, count_hidden, is_image, walk
+from pneumoray.data.understood import tree_of
 from pneumoray.errors import DataError
 
 __all__ = ["OWN_COLUMNS", "Finding", "Manifest", "matched_patients", "scan"]
 
-IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"))
-
 
 def scan(
-    data: Path, images: Path | None = None, rules: Rules | None = None
+    data: Path,
+    images: Path | None = None,
+    rules: Rules | None = None,
+    pseudonyms: Pseudonyms | None = None,
 ) -> tuple[Manifest, list[Finding]]:
     """List the images of a folder (split/CLASS/ or CLASS/) or of a CSV table; nothing is decoded.
 
-    A table has the columns path (relative to `images`, by default the table's folder) and label,
-    optionally patient and split; its other columns travel along. The patient is what
-    `rules.patient_rule` finds in the file name. Of two classes `rules.positive`, or what
-    `classes.ordered` says, is the second.
-    Raises DataError for data that can't be trained on: nothing there, one class, several labels.
+    `layout.decide` says what each folder is. A table has the columns path (relative to `images`, by
+    default the table's folder) and label, optionally patient and split; its other columns travel
+    along. Without patient it is what `find_patients` finds by `rules.patient_rule`. Of two classes
+    `rules.positive`, or what `classes.ordered` says, is the second. Names of DICOM files become
+    `pseudonyms` (`dicom_listing.described`).
+    Raises DataError for data that can't be trained on: nothing there, one class, several labels; and
+    for what can be understood in two ways.
     """
     rules = rules or Rules()
-    rule = re.compile(rules.patient_rule)
     data = data.absolute()
     try:
         if data.is_dir():
-            root, table, findings = _list_folder(data)
+            root, table, findings, understood = _list_folder(data, rules)
         elif data.is_file():
-            root, table, findings = list_table(data, (images or data.parent).absolute())
+            place = (images or data.parent).absolute()
+            root, table, findings, understood = list_table(data, place, rules)
         else:
             raise DataError(f"{data} does not exist; name an image folder or a CSV table")
     except OSError as error:
         raise DataError(f"{error.filename} can't be read ({error.strerror}); check it") from None
     _check_names(table["id"])
+    table, joined = as_classes(table, rules, str(data))
+    findings += joined
     names = set(table["label"])
     if len(names) < 2:
         raise DataError(
             f"{data} has one class only ({names.pop()}); two or more are needed, "
             "a folder or label each"
         )
-    _check_classes(names)
     classes = ordered(names, rules.positive)
     if len(classes) == 2 and rules.positive is None and not has_negative(classes):
         findings.append(Finding("positive-class", "note", described(classes, rules.positive)))
     table = table.sort_values("id", kind="stable", ignore_index=True)
     indices = {name: i for i, name in enumerate(classes)}
+    has_patients = "patient" in table or rules.patient_rule is not None
     if "patient" not in table:
-        matches = [rule.search(posixpath.basename(name)) for name in table["id"]]
-        found = [match[1 if rule.groups else 0] if match else "" for match in matches]
-        table["patient"] = [patient or "" for patient in found]
+        table["patient"], told = find_patients(table["id"].tolist(), rules.patient_rule)
+        findings += told
     table["label"] = table["label"].map(indices).astype("int64")
     table["group"] = table["patient"].where(table["patient"] != "", table["id"])
     extras = [name for name in table.columns if name not in OWN_COLUMNS]
-    return Manifest(table[[*LISTED_COLUMNS, *extras]], classes, str(root)), findings
+    listed = table[[*LISTED_COLUMNS, *extras]]
+    manifest = Manifest(listed, classes, str(root), tuple(understood))
+    pseudonyms = pseudonyms or Pseudonyms()
+    return dicom_listing.described(
+        manifest, findings, pseudonyms, has_patients=has_patients, is_folder=data.is_dir()
+    )
 
 
 def images_below(folder: Path, on_error: Callable[[OSError], object]) -> list[Path]:
@@ -79,53 +94,56 @@ def images_below(folder: Path, on_error: Callable[[OSError], object]) -> list[Pa
 
     `on_error` is given what forbids to look into `folder` or into one below it.
     """
-    files = _walk(folder, Counter(), on_error)
-    found = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
-    return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+    files = walk(folder, Counter(), on_error)
+    return sorted(
+        (path for path in files if is_image(path)),
+        key=lambda path: path.relative_to(folder).as_posix(),
+    )
 
 
-def _list_folder(data: Path) -> tuple[Path, pd.DataFrame, list[Finding]]:
+def _list_folder(
+    data: Path, rules: Rules
+) -> tuple[Path, pd.DataFrame, list[Finding], list[Understood]]:
+    """What `layout.decide` calls a class, file by file."""
+    layout = decide(data, rules.folders)
     skipped: Counter[str] = Counter()
-    while True:  # a lone folder around everything, as archives unpack, is stepped into
-        folders, loose = _children(data)
-        inner = _children(folders[0])[0] if len(folders) == 1 and not loose else []
-        if not inner or folders[0].name.lower() in SPLIT_NAMES:
-            break
-        skipped["hidden"] += _count_hidden(data)
-        data = folders[0]
-    splits = [f for f in folders if f.name.lower() in SPLIT_NAMES and _children(f)[0]]
-    class_folders: list[tuple[str, Path]] = []
-    for folder in folders:
-        inner_names = {f.name.lower() for f in _children(folder)[0]}
-        if folder in splits:
-            split = SPLIT_NAMES[folder.name.lower()]
-            class_folders += [(split, f) for f in _children(folder)[0]]
-            loose += _children(folder)[1]
-        elif _is_copy(folder, folders, inner_names, bool(splits)):
-            skipped[f"nested copy {folder.name}/"] += sum(1 for _ in _walk(folder, Counter()))
-        elif splits:
-            skipped[f"{folder.name}/ (no split)"] += sum(1 for _ in _walk(folder, Counter()))
-        else:
-            class_folders.append(("", folder))
-    skipped["hidden"] += sum(_count_hidden(f) for f in (data, *splits))
-    rows, other = [], []
-    for split, folder in class_folders:
-        for path in _walk(folder, skipped):
-            if path.suffix.lower() in IMAGE_SUFFIXES:
-                name = path.relative_to(data).as_posix()
-                rows.append((name, str(path), folder.name, split))
-            else:
-                other.append(path.relative_to(data).as_posix())
-    if not rows:
-        suffixes = ", ".join(sorted(IMAGE_SUFFIXES))
+    above = [layout.root, *(p.path for p in layout.of("train", "val", "test", "part"))]
+    for folder in (*layout.passed, *above):
+        skipped["hidden"] += count_hidden(folder)
+    rows: list[tuple[str, str, str, str]] = []
+    other: list[Path] = []
+    counts: dict[Path, int] = {}
+    for place in layout.places:
+        before = len(rows)
+        if place.role == "skip":
+            counts[place.path] = sum(1 for _ in walk(place.path, Counter()))
+        elif place.role == "class":
+            for path in walk(place.path, skipped, without=place.without):
+                if is_image(path):
+                    name = path.relative_to(layout.root).as_posix()
+                    rows.append((name, str(path), place.label, place.split))
+                else:
+                    other.append(path.relative_to(layout.root))
+            counts[place.path] = len(rows) - before
+    if not rows and any(map(is_dicom_file, layout.root.iterdir())):
         raise DataError(
-            f"{data} has no images in class folders; expected CLASS/ or train/CLASS/ with files of "
-            f"type {suffixes}, or a CSV table"
+            f"{data} has DICOM films and no class folders; {dicom_listing.BY_TABLE} --images {data}"
+        )
+    if not rows:
+        raise DataError(
+            f"{data} has no images in class folders; expected CLASS/ or train/CLASS/ with image files, "
+            "or a CSV table (--data TABLE.csv --images DIR)"
         )
     _check_names(name for name, *_ in rows)  # a table can't hold what is no UTF-8
     table = stat_columns(pd.DataFrame(rows, columns=["id", "path", "label", "split"]))
-    stray = [path for path in loose if path.suffix.lower() in IMAGE_SUFFIXES]
-    return data, table, _folder_findings(skipped, other, [p.relative_to(data) for p in stray])
+    loose = [
+        path.relative_to(layout.root)
+        for folder in above
+        for path in Folder(folder).files()
+        if is_image(path)
+    ]
+    findings = findings_of(layout, counts, skipped["hidden"], other, loose)
+    return layout.root, table, findings, tree_of(layout, counts)
 
 
 def _check_names(names: Iterable[str]) -> None:
@@ -135,76 +153,3 @@ def _check_names(names: Iterable[str]) -> None:
                 f"{name!a} has a line break or is no UTF-8 in its name; rename it, or set PYTHONUTF8=1 "
                 "where the locale is C"
             )
-
-
-def _check_classes(names: Iterable[str]) -> None:
-    """Classes become columns of tables, and words of reports."""
-    by_form: dict[str, str] = {}
-    for name in sorted(names):
-        if why := words.why_no_line(name):
-            raise DataError(f"class {name!r:.60}: {why}; rename it")
-        other = by_form.setdefault(unicodedata.normalize("NFC", name), name)
-        if other != name:
-            raise DataError(
-                f"class {name!r} is written in two forms of Unicode ({other!a} and {name!a}), and would "
-                "be two classes: rename one of them, as macOS writes names in the longer form"
-            )
-
-
-def _folder_findings(skipped: Counter[str], other: list[str], stray: list[Path]) -> list[Finding]:
-    findings = []
-    if hidden := skipped.pop("hidden", 0):
-        message = f"skipped {hidden} hidden files (names that start with a dot, and __MACOSX)"
-        findings.append(Finding("hidden", "handled", message))
-    for what, count in skipped.items():
-        if count == 0:
-            continue
-        kind = "nested-copy" if what.startswith("nested") else "extra-folder"
-        findings.append(Finding(kind, "handled", f"skipped {what} with {count} files"))
-    if other:
-        message = f"skipped {len(other)} files that are no images, such as {other[0]}"
-        findings.append(Finding("wrong-type", "handled", message, tuple(other)))
-    if stray:
-        message = f"skipped {len(stray)} images outside any class folder, such as {stray[0]}"
-        findings.append(Finding("no-class", "handled", message, tuple(p.as_posix() for p in stray)))
-    return findings
-
-
-def _is_copy(folder: Path, siblings: list[Path], inner: set[str], has_splits: bool) -> bool:
-    """Whether `folder` holds the layout that it stands in once more, as Kaggle's archive does."""
-    if has_splits:
-        return any(name in SPLIT_NAMES for name in inner)
-    others = {f.name.lower() for f in siblings if f != folder}
-    return len(others) >= 2 and others <= inner
-
-
-def _children(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Visible folders and visible files in `folder`, sorted by name."""
-    visible = sorted(path for path in folder.iterdir() if not _is_hidden(path.name))
-    return [p for p in visible if p.is_dir()], [p for p in visible if not p.is_dir()]
-
-
-def _walk(
-    folder: Path, skipped: Counter[str], on_error: Callable[[OSError], object] | None = None
-) -> Iterator[Path]:
-    """All visible files under `folder`; follows links, but enters no folder twice."""
-    entered: set[str] = set()
-    for place, folders, files in os.walk(folder, onerror=on_error, followlinks=True):
-        real = os.path.realpath(place)
-        if real in entered:
-            folders.clear()
-            continue
-        entered.add(real)
-        skipped["hidden"] += _count_hidden(Path(place))
-        folders[:] = sorted(name for name in folders if not _is_hidden(name))
-        yield from (Path(place, name) for name in sorted(files) if not _is_hidden(name))
-
-
-def _count_hidden(folder: Path) -> int:
-    """Files in `folder` that are hidden, or lie in hidden folders right inside it."""
-    hidden = [path for path in folder.iterdir() if _is_hidden(path.name)]
-    return sum(sum(len(files) for _, _, files in os.walk(p)) if p.is_dir() else 1 for p in hidden)
-
-
-def _is_hidden(name: str) -> bool:
-    return name.startswith(".") or name in ("__MACOSX", "Thumbs.db", "desktop.ini")

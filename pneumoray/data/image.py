@@ -1,52 +1,43 @@
-"""One image file as pixels: what was stored, upright, 8 bit, grey or RGB."""
+"""One image brought to one shape: upright, 8 bit, grey or RGB, square."""
 
-import errno
-import hashlib
-import io
-import stat
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
+from pneumoray.data.depth import Ranges, alone, shown
+from pneumoray.data.formats import is_image, sniff
+from pneumoray.data.stored import decode_stored, name_of, read_file
 from pneumoray.errors import DataError
+
+__all__ = ["ImageSettings", "decode", "decode_stored", "is_image", "read_file", "sniff", "to_array"]
 
 Fit = Literal["squeeze", "pad", "crop"]
 Color = Literal["grey", "rgb"]
 
 NUM_CHANNELS: dict[Color, int] = {"grey": 1, "rgb": 3}
-MAX_PIXELS = 89_478_485  # Pillow warns from here on; a film at full resolution has 20 million
-STRIP_BYTES = 2**16  # of pixels copied at once: they stay in the cache
-SIGNATURES = (  # what a file starts with, whatever its name says
-    (b"\xff\xd8\xff", "JPEG"),
-    (b"\x89PNG\r\n\x1a\n", "PNG"),
-    (b"BM", "BMP"),
-    (b"II*\x00", "TIFF"),
-    (b"MM\x00*", "TIFF"),
-    (b"RIFF", "WEBP"),
-    (b"version https://git-lfs", "a Git LFS pointer, not the file"),
-    (b"<", "HTML or XML"),
-)
 
 
 @dataclass(frozen=True)
 class ImageSettings:
     """How each image is brought to one shape. Equal settings make equal pixels.
 
-    `crop_fraction` (above 0, up to 1) belongs to fit "crop"; under any other it is 1.
+    `crop_fraction` (above 0, up to 1) belongs to fit "crop"; under any other it is 1. `ranges` are
+    those of the depth classes (`depth.Ranges`) that the images have.
     """
 
     size: int
     fit: Fit = "squeeze"
     color: Color = "grey"
     crop_fraction: float = 1.0
+    ranges: Ranges = ()
 
     def __post_init__(self) -> None:
         if self.fit != "crop":
             object.__setattr__(self, "crop_fraction", 1.0)
+        object.__setattr__(self, "ranges", tuple(map(tuple, self.ranges)))  # JSON has lists
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -58,65 +49,27 @@ class ImageSettings:
         return self.size * self.size * NUM_CHANNELS[self.color]
 
     def as_json(self) -> dict[str, Any]:
-        """The fields, without a `crop_fraction` of 1: packs older than it stay what they are."""
+        """The fields, without those that say nothing: packs older than them stay what they are."""
         fields = asdict(self)
         if self.crop_fraction == 1:
             del fields["crop_fraction"]
+        if not self.ranges:
+            del fields["ranges"]
         return fields
 
 
-def sniff(data: bytes) -> str:
-    """What `data` is by its first bytes: "JPEG", "PNG", ..., or "" when nothing is known."""
-    if data[128:132] == b"DICM":
-        return "DICOM"
-    return next((name for start, name in SIGNATURES if data.startswith(start)), "")
+def decode(source: bytes | Path, ranges: Ranges = ()) -> Image.Image:
+    """The film that an encoded image (its bytes, or where it lies) shows, in mode L or RGB.
 
-
-def decode(source: bytes | Path) -> Image.Image:
-    """An encoded image (its bytes, or where it lies), upright by its EXIF tag, in mode L or RGB.
-
-    16 bit values are scaled (65535 becomes 255), an alpha channel is dropped.
-    Raises DataError for what can't be decoded completely.
+    It is upright by its EXIF tag, and an alpha channel is dropped. `ranges` say which values are
+    black and white where the file does not; without any it is a data set of one. Raises DataError
+    for what can't be decoded completely, and where `depth.shown` does.
     """
-    return decode_stored(source)[0]
-
-
-def decode_stored(source: bytes | Path) -> tuple[Image.Image, str]:
-    """`decode`, together with the mode that the file stores ("L", "RGB", "I;16", "CMYK", ...)."""
-    name = "the image" if isinstance(source, bytes) else str(source)
+    stored = decode_stored(source)
     try:
-        data = source if isinstance(source, bytes) else read_file(source)
-    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
-        why = error.strerror if isinstance(error, OSError) else error
-        raise DataError(f"{name} can't be read ({why}); check the file") from None
-    if not data:
-        raise DataError(f"{name} is empty (0 bytes); restore or delete it")
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise ValueError(f"{image.width} x {image.height} pixels, {MAX_PIXELS} are allowed")
-            if image.format == "EPS":
-                raise ValueError("it is PostScript, a program to run and no image")
-            mode = image.mode
-            image.load()
-            return _upright(_eight_bit(image)), mode
-    except Exception as error:  # decoders raise nearly anything on damaged input
-        reason = (
-            "no known image format" if isinstance(error, OSError) and _unknown(error) else error
-        )
-        found = sniff(data)
-        what = f", starts like {found}" if found else ""
-        raise DataError(
-            f"{name} can't be decoded ({_one_line(reason)}{what}); restore or delete it"
-        ) from None
-
-
-def read_file(path: Path) -> bytes:
-    """The file's bytes. Raises OSError for a pipe or device as well: reading it might never end."""
-    mode = path.stat().st_mode
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # of a folder the system says that itself
-        raise OSError(errno.EINVAL, "it is no regular file")
-    return path.read_bytes()
+        return shown(stored, ranges or alone(stored))
+    except DataError as error:
+        raise DataError(f"{name_of(source)} {error}") from None
 
 
 def to_array(
@@ -154,6 +107,17 @@ def to_array(
     return array
 
 
+def viewed(image: Image.Image, settings: ImageSettings) -> np.ndarray:
+    """`to_array` by settings."""
+    return to_array(
+        image,
+        settings.size,
+        settings.fit,
+        settings.color,
+        crop_fraction=settings.crop_fraction,
+    )
+
+
 def from_array(array: np.ndarray) -> Image.Image:
     """A uint8 array (H, W), (H, W, 1) or (H, W, 3) as an image in mode L or RGB."""
     if array.dtype != np.uint8:
@@ -170,64 +134,3 @@ def load(
 ) -> np.ndarray:
     """`decode`, then `to_array`."""
     return to_array(decode(source), size, fit, color, crop_fraction=crop_fraction)
-
-
-def pixel_sha256(image: Image.Image) -> str:
-    """SHA-256 of size and pixels: equal for copies in another lossless format, grey or RGB.
-
-    Where the processor has SHA instructions nothing in hashlib is faster: 0.9 ms for 1320 x 992 in
-    grey, which takes 2.4 ms to decode.
-    """
-    shape: tuple[int, ...] = image.height, image.width
-    if image.mode == "RGB":
-        hasher = hashlib.sha256(repr(shape).encode())
-        for strip in _strips(image):
-            red, green, blue = (band.tobytes() for band in strip.split())
-            if not red == green == blue:
-                break
-            hasher.update(red)
-        else:  # grey, stored as RGB
-            return hasher.hexdigest()
-        shape = *shape, 3
-    hasher = hashlib.sha256(repr(shape).encode())
-    for strip in _strips(image):
-        hasher.update(strip.tobytes())
-    return hasher.hexdigest()
-
-
-def _strips(image: Image.Image) -> Iterator[Image.Image]:
-    """Some rows at a time: a copy of 4032 x 3024 in one piece would double the time of hashing."""
-    num_rows = max(1, STRIP_BYTES // (image.width * len(image.getbands())))
-    for top in range(0, image.height, num_rows):
-        yield image.crop((0, top, image.width, min(top + num_rows, image.height)))
-
-
-def _eight_bit(image: Image.Image) -> Image.Image:
-    if image.mode in ("L", "RGB"):
-        return image
-    if image.mode.startswith("I"):  # 16 bit: Pillow's own conversion would clip at 255
-        scaled = (np.asarray(image).astype(np.int64).clip(0, 65535) + 128) // 257
-        grey = Image.fromarray(scaled.astype(np.uint8))
-        grey.info = image.info
-        return grey
-    if image.mode == "F":
-        raise ValueError("floating-point pixels have no known range")
-    if image.mode == "P":  # through RGBA: a palette may carry transparency
-        return image.convert("RGBA").convert("RGB")
-    return image.convert("L" if image.mode in ("1", "LA", "La") else "RGB")
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    try:
-        ImageOps.exif_transpose(image, in_place=True)
-    except Exception:  # a damaged EXIF block is no reason to lose a whole image
-        return image
-    return image
-
-
-def _unknown(error: OSError) -> bool:
-    return "cannot identify" in str(error)
-
-
-def _one_line(reason: object) -> str:
-    return " ".join(str(reason).split()) or type(reason).__name__

@@ -9,10 +9,17 @@ import pandas as pd
 from pneumoray import artifact
 from pneumoray.errors import WorkspaceError
 
-LISTED_COLUMNS = ("id", "path", "label", "patient", "group", "split", "size_bytes", "mtime_ns")
-FACT_COLUMNS = ("width", "height", "mode", "format", "sha256", "pixel_sha256")
+FILE_COLUMNS = ("size_bytes", "mtime_ns", "ctime_ns")  # by which an unchanged file is known
+LISTED_COLUMNS = ("id", "path", "label", "patient", "group", "split", *FILE_COLUMNS)
+FACT_COLUMNS = (
+    *("width", "height", "mode", "format", "sha256", "pixel_sha256"),
+    *("depth", "polarity", "low", "high", "num_frames", "jpeg_quality"),
+    *("brightness", "red_share", "blue_share", "colour"),
+)
 OWN_COLUMNS = LISTED_COLUMNS + FACT_COLUMNS
-INTEGERS = ("label", "size_bytes", "mtime_ns", "width", "height")
+INTEGERS = ("label", *FILE_COLUMNS, "width", "height", "num_frames")
+FLOATS = ("low", "high", "brightness", "red_share", "blue_share", "colour")
+NUMBERS = dict.fromkeys(INTEGERS, "int64") | dict.fromkeys(FLOATS, "float64")
 
 
 @dataclass(frozen=True)
@@ -25,18 +32,28 @@ class Finding:
     image_ids: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Understood:
+    """One line of how the data was understood: a folder or a column, and what it is taken for."""
+
+    depth: int
+    name: str
+    meaning: str
+
+
 @dataclass(frozen=True, eq=False)
 class Manifest:
     """The table of images, its classes in their lasting order, and the folder that it describes.
 
     `images` has LISTED_COLUMNS, after reading also FACT_COLUMNS, then the user's own columns, which
     are text exactly as the table had it. `label` indexes `classes`; of two, the second is the
-    positive one.
+    positive one. `understood` is there after listing, and not saved.
     """
 
     images: pd.DataFrame
     classes: tuple[str, ...]
     root: str
+    understood: tuple[Understood, ...] = ()
 
     @property
     def extra_columns(self) -> list[str]:
@@ -53,9 +70,8 @@ class Manifest:
 
     def with_classes(self, classes: tuple[str, ...]) -> Self:
         """The same images and labels, with their classes in this order."""
-        labels = self.images["label"].map(
-            [classes.index(name) for name in self.classes].__getitem__
-        )
+        places = {name: i for i, name in enumerate(classes)}
+        labels = self.images["label"].map([places[name] for name in self.classes].__getitem__)
         return replace(self, images=self.images.assign(label=labels), classes=classes)
 
     def with_images(self, images: pd.DataFrame) -> Self:
@@ -74,8 +90,8 @@ class Manifest:
         about = artifact.read_json(folder / "manifest.json")
         try:
             images = pd.read_csv(folder / "manifest.csv", dtype=str, keep_default_na=False)
-            integers = {name: "int64" for name in INTEGERS if name in images}
-            manifest = cls(images.astype(integers), tuple(about["classes"]), about["root"])
+            numbers = {name: kind for name, kind in NUMBERS.items() if name in images}
+            manifest = cls(images.astype(numbers), tuple(about["classes"]), about["root"])
             if len(images) != about["num_images"]:
                 raise ValueError(f"{len(images)} of {about['num_images']} rows")
         except (OSError, ValueError, KeyError) as error:
@@ -83,6 +99,13 @@ class Manifest:
                 f"{folder / 'manifest.csv'} can't be read ({error}): put back a copy of it"
             ) from None
         return manifest
+
+
+def is_blank(images: pd.DataFrame) -> pd.Series:
+    """Which images have one value everywhere, as far as their facts are known: copies of nobody."""
+    if "low" not in images:
+        return pd.Series(False, index=images.index)
+    return images["low"] == images["high"]
 
 
 def matched_patients(manifest: Manifest) -> int:

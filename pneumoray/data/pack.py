@@ -9,16 +9,18 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from pneumoray import artifact, root
 from pneumoray.data.audit import audit, in_order
-from pneumoray.data.draft import close_gaps, take_over, write_row
+from pneumoray.data.draft import Earlier, fill_draft
 from pneumoray.data.image import ImageSettings
-from pneumoray.data.manifest import Finding, Manifest
-from pneumoray.data.read import Event, MapShards, Read, fill, map_threads, read_facts, read_images
+from pneumoray.data.manifest import FACT_COLUMNS, Finding, Manifest
+from pneumoray.data.pseudonyms import hidden
+from pneumoray.data.read import Event, MapShards, Read, map_threads, read_facts, read_images
+from pneumoray.data.said import Range
 from pneumoray.data.split import regroup
 from pneumoray.errors import DataError, PneumorayError, WorkspaceError
 
@@ -90,6 +92,7 @@ def make_pack(
     key: Any = None,
     map_shards: MapShards = map_threads,
     on_event: Event | None = None,
+    pixel_range: Range | None = None,
 ) -> tuple[Pack, list[Finding]]:
     """Read every image once and make the pack in folder `packs`; return it with all findings.
 
@@ -97,38 +100,44 @@ def make_pack(
     depends on. The same request again opens the pack that it made. Images that an earlier pack of
     the same settings has, by path, size and time or else by content, are copied from it. What
     can't be read is left out and named. Interrupted, nothing is left that looks like a pack.
-    Raises DataError when no image can be read or `resplit` refuses, WorkspaceError when `packs`
-    can't be written.
+    The ranges of depth classes are `ranges.decide`'s, for which images may be read twice; they are
+    part of the pack's settings. Raises DataError when no image can be read, a range can't be known
+    or `resplit` refuses, WorkspaceError when `packs` can't be written.
     """
-    answer = _answer(manifest, settings, packs, key)
+    answer = _answer(manifest, settings, packs, key, pixel_range)
     if found := _remembered(answer, packs):
         return found[0], in_order([*findings, *found[1]])
     resplit(manifest)  # what is sure to be refused is refused before the reading, not after
     with _writable(packs), artifact.lock(packs / ".lock"):
         if not (found := _remembered(answer, packs)):
             artifact.sweep_drafts(packs)
-            reads = partial(
-                read_images, settings=settings, map_shards=map_shards, on_event=on_event
-            )
-            found = _build(manifest, settings, packs, resplit, reads)
+            reads = partial(read_images, map_shards=map_shards, on_event=on_event)
+            found = _build(manifest, settings, packs, resplit, reads, pixel_range)
             noted = [asdict(finding) for finding in found[1]]
             artifact.write_json(answer, {"pack": found[0].path.name, "findings": noted})
     return found[0], in_order([*findings, *found[1]])
 
 
-def is_made(manifest: Manifest, settings: ImageSettings, packs: Path, *, key: Any = None) -> bool:
+def is_made(
+    manifest: Manifest,
+    settings: ImageSettings,
+    packs: Path,
+    *,
+    key: Any = None,
+    pixel_range: Range | None = None,
+) -> bool:
     """Whether `make_pack` was asked for the same before, so that it reads no image now."""
-    return _remembered(_answer(manifest, settings, packs, key), packs) is not None
+    return _remembered(_answer(manifest, settings, packs, key, pixel_range), packs) is not None
 
 
-def _answer(manifest: Manifest, settings: ImageSettings, packs: Path, key: Any) -> Path:
-    return packs / "requests" / f"{_request(manifest, settings, key)[:32]}.json"
-
-
-def _request(manifest: Manifest, settings: ImageSettings, key: Any) -> str:
-    """What a call of `make_pack` asks for, without opening any image."""
+def _answer(
+    manifest: Manifest, settings: ImageSettings, packs: Path, key: Any, pixel_range: Range | None
+) -> Path:
+    """Where it stands what a call of `make_pack` made, by what it asked for; no image is opened."""
     rows = hashlib.sha256(manifest.images.to_csv(index=False).encode()).hexdigest()
-    return artifact.digest([VERSION, rows, list(manifest.classes), settings.as_json(), key])
+    asked = [VERSION, rows, list(manifest.classes), settings.as_json(), key]
+    request = artifact.digest(asked if pixel_range is None else [*asked, pixel_range])
+    return packs / "requests" / f"{request[:32]}.json"
 
 
 def _remembered(answer: Path, packs: Path) -> tuple[Pack, list[Finding]] | None:
@@ -138,6 +147,8 @@ def _remembered(answer: Path, packs: Path) -> tuple[Pack, list[Finding]] | None:
             return None
         stored = artifact.read_json(answer)
         pack = open_pack(packs / stored["pack"])
+        if not _is_known(pack):
+            return None
         made = [Finding(**{**f, "image_ids": tuple(f["image_ids"])}) for f in stored["findings"]]
     except (PneumorayError, OSError, KeyError, TypeError):
         return None
@@ -150,6 +161,7 @@ def _build(
     packs: Path,
     resplit: Callable[[Manifest], Manifest],
     reads: Callable[..., Iterator[Read]],
+    pixel_range: Range | None,
 ) -> tuple[Pack, list[Finding]]:
     needed, free = len(manifest.images) * settings.num_bytes, free_bytes(packs)
     if needed > free:
@@ -160,8 +172,11 @@ def _build(
     handle, name = tempfile.mkstemp(prefix=".pixels.tmp-", dir=packs)
     try:
         with os.fdopen(handle, "w+b") as draft:
-            read, left_out = _fill_draft(manifest, settings, packs, draft, reads)
-        noticed = audit(read, left_out)
+            read, left_out, ranges = fill_draft(
+                draft, manifest, settings, _earlier(packs, settings), reads, pixel_range
+            )
+        settings = replace(settings, ranges=ranges)
+        noticed = audit(read, left_out, settings.color)
         final = _portable(resplit(regroup(read)), packs.parent)
         pack_hash = _hash(final, settings)
         path = packs / pack_hash[:16]
@@ -180,54 +195,45 @@ def _build(
     return open_pack(path), noticed
 
 
-def _fill_draft(
-    manifest: Manifest,
-    settings: ImageSettings,
-    packs: Path,
-    draft: BinaryIO,
-    reads: Callable[..., Iterator[Read]],
-) -> tuple[Manifest, list[Finding]]:
-    """Write the pixels of all readable images into `draft`, row by row; the manifest of them."""
-    earlier = []
-    for pack in _earlier(packs, settings):
-        images = pack.manifest.images
-        places = [str(root.placed(path, packs.parent)) for path in images["path"]]
-        earlier.append((images.assign(path=places), pack.pixels))
-    facts = take_over(manifest, earlier, draft)
-    num_taken, total = len(facts), len(manifest.images)
-    todo = [(i, path) for i, path in enumerate(manifest.images["path"]) if i not in facts]
-    for index, fact, pixels in reads(todo, done=num_taken, total=total):
-        facts[index] = fact
-        if pixels is not None:
-            write_row(draft, index, pixels)
-    close_gaps(draft, [i for i in range(total) if "error" not in facts[i]], settings.num_bytes)
-    return fill(manifest, facts)
-
-
-def _portable(manifest: Manifest, base: Path) -> Manifest:
-    """The manifest with the paths of images that lie in the workspace at `base`, as the demo's do,
-    relative to it.
-    """
-    paths = [root.written(Path(path), base) for path in manifest.images["path"]]
-    images = manifest.images.assign(path=paths)
-    return replace(manifest, images=images, root=root.written(Path(manifest.root), base))
-
-
-def _earlier(packs: Path, settings: ImageSettings) -> Iterator[Pack]:
-    """The complete packs with these settings."""
+def _earlier(packs: Path, settings: ImageSettings) -> Iterator[Earlier]:
+    """The complete packs with these settings, whatever their ranges."""
     for about in sorted(packs.glob(f"*/{ABOUT}")):
         try:
             pack = open_pack(about.parent)
         except DataError:
             continue
-        if pack.settings == settings:
-            yield pack
+        if replace(pack.settings, ranges=()) == settings and _is_known(pack):
+            images = pack.manifest.images
+            places = [str(root.placed(path, packs.parent)) for path in images["path"]]
+            yield Earlier(images.assign(path=places), pack.pixels, pack.settings.ranges)
+
+
+def _is_known(pack: Pack) -> bool:
+    """Whether it holds every fact of its images: packs older than one of these are read again."""
+    return set(FACT_COLUMNS) <= set(pack.manifest.images.columns)
+
+
+def _portable(manifest: Manifest, base: Path) -> Manifest:
+    """The manifest with the paths of images that lie in the workspace at `base`, as the demo's do,
+    relative to it; of DICOM there is no path, nor of the folder that holds it.
+    """
+    images = hidden(manifest.images)
+    folder = root.written(Path(manifest.root), base) if images is manifest.images else ""
+    paths = [root.written(Path(path), base) for path in images["path"]]
+    return replace(manifest, images=images.assign(path=paths), root=folder)
 
 
 def _hash(manifest: Manifest, settings: ImageSettings) -> str:
-    """What a pack is: its settings, classes, and each image's content, label, group and split."""
-    rows = manifest.images[["id", "label", "group", "split", "sha256"]].to_numpy().tolist()
-    return artifact.digest([VERSION, settings.as_json(), list(manifest.classes), rows])
+    """What a pack is: its settings, classes, and each image's content, label, group and split.
+
+    Where not all images have 8 bits also their depth, by which the first packs did not go.
+    """
+    images = manifest.images
+    rows = images[["id", "label", "group", "split", "sha256"]].to_numpy().tolist()
+    parts = [VERSION, settings.as_json(), list(manifest.classes), rows]
+    if "depth" in images and (images["depth"] != "8").any():
+        parts.append(images["depth"].tolist())
+    return artifact.digest(parts)
 
 
 def free_bytes(folder: Path) -> int:

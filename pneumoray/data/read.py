@@ -1,6 +1,5 @@
 """Every file of a Manifest read once, in shards on all cores: facts, and pixels at one size."""
 
-import hashlib
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -12,22 +11,18 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
-from pneumoray.data.image import (
-    ImageSettings,
-    decode_stored,
-    pixel_sha256,
-    read_file,
-    sniff,
-    to_array,
-)
-from pneumoray.data.manifest import FACT_COLUMNS, INTEGERS, Finding, Manifest
+from pneumoray.data.depth import range_of, to_eight_bits
+from pneumoray.data.facts import Facts, facts_of
+from pneumoray.data.image import ImageSettings, decode_stored, read_file, viewed
+from pneumoray.data.losses import lost_of_classes
+from pneumoray.data.manifest import FACT_COLUMNS, NUMBERS, Finding, Manifest
+from pneumoray.data.pseudonyms import is_pseudonym
 from pneumoray.errors import DataError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Shard = list[tuple[int, str]]  # (row in the manifest, path)
-Facts = dict[str, Any]  # FACT_COLUMNS of one image, or "error"
-Read = tuple[int, Facts, np.ndarray | None]
+Read = tuple[int, Facts, np.ndarray | None]  # Facts, or why there are none as "error"
 Event = Callable[[dict[str, Any]], None]
 MapShards = Callable[[Callable[[Shard], list[Read]], Iterable[Shard]], Iterable[list[Read]]]
 
@@ -36,7 +31,10 @@ SHARD_BYTES = 8 * 2**20  # of resized pixels: bounds memory at any image size
 
 
 def read_shard(shard: Shard, settings: ImageSettings | None) -> list[Read]:
-    """Read each file of `shard` once; pixels are None without `settings` or where it fails.
+    """Read each file of `shard` once.
+
+    Pixels are None without `settings`, where reading fails, and where neither the file nor
+    `settings.ranges` says which values are black and white.
 
     Pure, and picklable as a partial: it may run in any thread, process or Ray task.
     """
@@ -111,47 +109,39 @@ def fill(manifest: Manifest, facts: dict[int, Facts]) -> tuple[Manifest, list[Fi
     """
     images = manifest.images
     bad = [i for i in sorted(facts) if "error" in facts[i]]
+    errors = [_error(facts[i], images.iloc[i]) for i in bad]
     if len(bad) == len(images):
-        raise DataError(
-            f"none of the {len(bad)} images can be read; the first: {facts[0]['error']}"
-        )
+        raise DataError(f"none of the {len(bad)} images can be read; the first: {errors[0]}")
     rows = [facts[i] for i in range(len(images)) if "error" not in facts[i]]
     table = pd.DataFrame(rows, columns=list(FACT_COLUMNS))
     kept = images.drop(index=images.index[bad]).reset_index(drop=True)
     own = [name for name in kept.columns if name not in manifest.extra_columns]
     kept = pd.concat([kept[own], table, kept[manifest.extra_columns]], axis=1)
-    kept = kept.astype(dict.fromkeys(INTEGERS, "int64"))
+    kept = kept.astype(NUMBERS)
     ids = images["id"].iloc[bad].tolist()
     findings = [
-        Finding("unreadable", "handled", f"left out: {facts[i]['error']}", (image_id,))
-        for i, image_id in zip(bad, ids, strict=True)
+        Finding("unreadable", "handled", f"left out: {error}", (image_id,))
+        for error, image_id in zip(errors, ids, strict=True)
     ]
+    findings += lost_of_classes(manifest, bad)
     return manifest.with_images(kept), findings
+
+
+def _error(facts: Facts, image: pd.Series) -> str:
+    """Why it can't be read, by its id where the name of the file is not to be told."""
+    error = facts["error"]
+    return error.replace(image["path"], image["id"], 1) if is_pseudonym(image["id"]) else error
 
 
 def _read_one(index: int, path: str, settings: ImageSettings | None) -> Read:
     try:
         data = read_file(Path(path))
-        image, mode = decode_stored(data)
+        stored = decode_stored(data)
     except OSError as error:
         return index, {"error": f"{path} can't be read ({error.strerror})"}, None
     except DataError as error:
         return index, {"error": str(error).replace("the image", path, 1)}, None
     pixels = None
-    if settings is not None:
-        pixels = to_array(
-            image,
-            settings.size,
-            settings.fit,
-            settings.color,
-            crop_fraction=settings.crop_fraction,
-        )
-    facts = {
-        "width": image.width,
-        "height": image.height,
-        "mode": mode,
-        "format": sniff(data),
-        "sha256": hashlib.sha256(data).hexdigest(),
-        "pixel_sha256": pixel_sha256(image),
-    }
-    return index, facts, pixels
+    if settings is not None and (range_ := range_of(stored, settings.ranges)):
+        pixels = viewed(to_eight_bits(stored, range_), settings)
+    return index, facts_of(stored, data), pixels

@@ -7,12 +7,13 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from pneumoray.data.folder import Manifest
+from pneumoray.data.manifest import Manifest, is_blank
 from pneumoray.errors import DataError
 
 MIN_VAL_IMAGES = 100  # a smaller given validation split can't tell models 2 points apart
 MIN_VAL_IMAGES_PER_CLASS = 10
 MIN_GROUPS = 3  # of a class: one for each of train, val and test
+ROUNDING = 1e-7  # more than the sum of a million differences is off by
 
 
 def regroup(manifest: Manifest) -> Manifest:
@@ -29,9 +30,10 @@ def regroup(manifest: Manifest) -> Manifest:
         return group
 
     images = manifest.images
+    alike = images[~is_blank(images)]  # blank images are equal, and of nobody
     for column in ("sha256", "pixel_sha256"):
         first: dict[str, str] = {}
-        for value, group in zip(images[column], images["group"], strict=True):
+        for value, group in zip(alike[column], alike["group"], strict=True):
             one, other = sorted((find(first.setdefault(value, group)), find(group)))
             parent[other] = one
     return manifest.with_images(images.assign(group=[find(group) for group in images["group"]]))
@@ -112,12 +114,12 @@ def leaks(manifest: Manifest) -> list[str]:
 
 def _check_groups(manifest: Manifest, images: pd.DataFrame, needed: int) -> None:
     pool = images[images["split"] == "train"]
+    num_groups = pool.groupby("label")["group"].nunique()
     for label, name in enumerate(manifest.classes):
-        num_groups = pool["group"][pool["label"] == label].nunique()
-        if num_groups < needed:
-            have = "no patient" if num_groups == 0 else f"{num_groups} patient"
+        if (num := int(num_groups.get(label, 0))) < needed:
+            have = "no patient" if num == 0 else f"{num} patient"
             raise DataError(
-                f"class {name} has {have}{'s' if num_groups > 1 else ''} outside the given splits; "
+                f"class {name} has {have}{'s' if num > 1 else ''} outside the given splits; "
                 f"{needed} are needed to split by patient, so add images or check the patient rule"
             )
 
@@ -128,32 +130,69 @@ def _by_hash(groups: Iterable[str], key: str) -> list[str]:
 
 
 def _draw(pool: pd.DataFrame, target: np.ndarray, seed: int, num_left: int) -> set[str]:
-    """Groups that make up `target` images per class, leaving `num_left` groups of each class."""
-    counts: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(len(target)))
+    """Groups that make up `target` images per class, leaving `num_left` groups of each class.
+
+    Time and memory go with the images and the classes, not with their product.
+    """
+    counts: dict[str, dict[int, int]] = defaultdict(dict)  # group -> its images of each class
     for group, label in zip(pool["group"], pool["label"], strict=True):
-        counts[group][label] += 1
+        counts[group][label] = counts[group].get(label, 0) + 1
     order = _by_hash(counts, str(seed))
-    scale = np.maximum(target, 1e-9)
-    groups_left = sum((count > 0).astype(int) for count in counts.values())
-    have = np.zeros(len(target))
+    groups_of: dict[int, list[str]] = defaultdict(list)
+    for group in order:
+        for label in counts[group]:
+            groups_of[label].append(group)
+    groups_left = {label: len(groups) for label, groups in groups_of.items()}
+    balance = _Balance(target)
     chosen: set[str] = set()
 
     def take(group: str) -> None:
-        nonlocal have, groups_left
         chosen.add(group)
-        have = have + counts[group]
-        groups_left = groups_left - (counts[group] > 0)
+        balance.add(counts[group])
+        for label in counts[group]:
+            groups_left[label] -= 1
 
     def may_go(group: str) -> bool:
-        return bool((groups_left - (counts[group] > 0) >= num_left)[counts[group] > 0].all())
+        return all(groups_left[label] > num_left for label in counts[group])
 
     for group in order:
-        gain = np.abs((have - target) / scale).sum()
-        gain -= np.abs((have + counts[group] - target) / scale).sum()
-        if gain > 0 and may_go(group):
+        if balance.gain(counts[group]) > 0 and may_go(group):
             take(group)
-    for label in np.flatnonzero(have == 0):  # all are larger than the target: take the smallest
-        able = [g for g in order if g not in chosen and counts[g][label] and may_go(g)]
+    for label in np.flatnonzero(
+        balance.have == 0
+    ).tolist():  # all are larger than the target: the smallest
+        able = [g for g in groups_of[label] if g not in chosen and may_go(g)]
         if able:
-            take(min(able, key=lambda g: counts[g].sum()))
+            take(min(able, key=lambda g: sum(counts[g].values())))
     return chosen
+
+
+class _Balance:
+    """How near the images of each class, `have`, are to `target`: the sum of relative differences."""
+
+    def __init__(self, target: np.ndarray) -> None:
+        self.have = np.zeros(len(target))
+        self._target, self._scale = target, np.maximum(target, 1e-9)
+
+    def add(self, counts: dict[int, int]) -> None:
+        for label, count in counts.items():
+            self.have[label] += count
+
+    def gain(self, counts: dict[int, int]) -> float:
+        """How much nearer `counts` more images of each class would bring it.
+
+        Only their classes are looked at, unless that leaves rounding to decide: then the sums over
+        all classes do, as what was once drawn is drawn again.
+        """
+        before, after = [], []
+        for label, count in counts.items():
+            have, target, scale = self.have[label], self._target[label], self._scale[label]
+            before.append(abs(have - target) / scale)
+            after.append(abs(have + count - target) / scale)
+        gain = sum(before) - sum(after)
+        if before == after or abs(gain) > ROUNDING:
+            return gain
+        more = np.zeros(len(self.have))
+        more[list(counts)] = list(counts.values())
+        before_all = np.abs((self.have - self._target) / self._scale).sum()
+        return before_all - np.abs((self.have + more - self._target) / self._scale).sum()

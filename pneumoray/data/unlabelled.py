@@ -6,8 +6,11 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from pneumoray.data.folder import IMAGE_SUFFIXES, images_below
-from pneumoray.data.table import image_id, read_cells
+from pneumoray.data.csv_file import read_csv
+from pneumoray.data.dicom_join import joined
+from pneumoray.data.folder import images_below
+from pneumoray.data.places import find_places, image_id
+from pneumoray.data.table import paths_of
 from pneumoray.errors import DataError
 
 TABLE_SUFFIXES = frozenset((".csv", ".tsv"))
@@ -86,8 +89,7 @@ def _of_folder(folder: Path) -> list[Path | Unusable]:
         return [*found, *closed]
     if closed:
         return closed
-    types = ", ".join(sorted(IMAGE_SUFFIXES))
-    raise DataError(f"{folder} holds no images; expected files of type {types}")
+    raise DataError(f"{folder} holds no images: no file in it is one, by its name or its content")
 
 
 def _absent(path: Path) -> DataError:
@@ -104,10 +106,12 @@ def _absent(path: Path) -> DataError:
 
 
 def _of_table(csv: Path, root: Path) -> list[Path]:
-    cells = read_cells(csv, needed=("path",))["path"]
-    if len(empty := cells.index[cells == ""]):
-        raise DataError(f"{csv} has no path in row {empty[0] + 2}; fill it in or delete the row")
-    files = [root / image_id(path, root) for path in cells]
+    paths = paths_of(joined(read_csv(csv, "column path"), csv, root)[0], csv)
+    if "" in paths:
+        row = paths.index("") + 2
+        raise DataError(f"{csv} has no path in row {row}; fill it in or delete the row")
+    names, _ = find_places([image_id(path, root) for path in paths], root, with_suffix=True)
+    files = [root / name for name in names]
     if not any(os.path.exists(file) for file in files):
         raise DataError(
             f"none of the {len(files)} images in {csv.name} is found, such as {files[0]}; "

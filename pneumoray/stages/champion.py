@@ -161,7 +161,7 @@ def save_single(
 def member_of(folder: StudyFolder, candidate: Candidate) -> bundle.Member:
     state = checkpoint.read_state(folder.trial(candidate.trial))
     config = next(row.config for row in folder.rows() if row.trial == candidate.trial)
-    return bundle.Member.of(config, candidate.trial, state.mean, state.std)
+    return bundle.Member.of(config, candidate.trial, state.mean, state.std, state.ranges)
 
 
 def val_digest(val: Predictions) -> str:

@@ -2,13 +2,12 @@
 
 import shlex
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from pneumoray import checkpoint
 from pneumoray.config import Config
 from pneumoray.data import split
-from pneumoray.data.folder import matched_patients
 from pneumoray.data.manifest import Manifest
+from pneumoray.data.patients import KNOWN, unknown_patients
 from pneumoray.errors import DataError, StudyError, WorkspaceError
 from pneumoray.grid import configurations
 from pneumoray.journal import latest
@@ -32,13 +31,13 @@ def check_listed(
 def check_patients(manifest: Manifest, no_patients: bool) -> None:
     """Refuse images of unknown patients: a split of them might put one patient on both sides.
 
-    Raises DataError unless a patient is known of some image, or `no_patients` allows none.
+    Raises DataError unless a patient is known of nine in ten images, or `no_patients` allows fewer.
     """
-    if not matched_patients(manifest) and not no_patients:
+    if (unknown := unknown_patients(manifest)) and not no_patients:
         raise DataError(
-            "no patient is known of any image (no table column, and patient_rule matches no file "
-            f"name such as {Path(manifest.images['id'].iloc[0]).name}): --set patient_rule=REGEX, "
-            "or say with --no-patients that every image is a patient of its own"
+            f"{unknown}: say --set patient_rule=RULE (a regular expression on the path below the data "
+            f"folder, or {', '.join(KNOWN)}), give a table with a column patient, or say with "
+            "--no-patients that each image of an unknown patient is a patient of its own"
         )
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -95,7 +95,7 @@ def dry_run(
     folder = place.study(study.name)
     study = checks.leave_out_missing(study, None if fresh else folder, on_event)
     configs = configurations(study)
-    manifest, _ = prepare.list_images(study, data, images, place)
+    manifest, findings = prepare.list_images(study, data, images, place)
     checks.check_listed(manifest, configs, no_patients, allow_leaks)
     capacity = capacity_of(address)
     workers = max(config.workers for config in configs)
@@ -104,7 +104,10 @@ def dry_run(
         checks.check_unchanged(folder, manifest.classes, [c.trial_id for c in configs])
     new = [c for c in configs if fresh or checkpoint.starts_anew(folder.trial(c.trial_id))]
     checks.check_weights(new, fetch=False)
+    prepare.tell_understood(manifest, on_event)
     prepare.tell_positive(manifest, study.positive, on_event)
+    for finding in findings:
+        on_event({"type": "finding", **asdict(finding)})
     slots = min(capacity.slots(resources), len(configs) * workers)
     device = "cuda" if resources.device == "cuda" and torch.cuda.is_available() else "cpu"
     if device != resources.device:

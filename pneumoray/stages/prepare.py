@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from pneumoray.data.folder import scan
 from pneumoray.data.manifest import Finding, Manifest
 from pneumoray.data.pack import ImageSettings, Pack, is_made, make_pack
 from pneumoray.data.photographs import make_photographs
+from pneumoray.data.pseudonyms import Pseudonyms
+from pneumoray.data.ranges import decide
 from pneumoray.data.read import map_threads, read_facts
 from pneumoray.data.rules import Rules
 from pneumoray.errors import DataError
@@ -84,7 +86,7 @@ def list_images(
         place = make(workspace.root / folder)
     elif from_study and study.images and images is None:
         root = Path(study.images).expanduser()
-    manifest, findings = scan(place, root, study)
+    manifest, findings = scan(place, root, study, Pseudonyms(workspace.root))
     if study.max_images is not None:
         manifest = split.subset(manifest, study.max_images, study.split_seed)
     return manifest, findings
@@ -101,7 +103,9 @@ def pack_images(
 ) -> Prepared:
     """Pack the images once for each way that the configurations look at them."""
     manifest, findings = listed
+    tell_understood(manifest, on_event)
     tell_positive(manifest, study.positive, on_event)
+    tell_patients(findings, on_event)
     fractions = _fractions(study)
     packs, noticed = {}, list(findings)
     for settings in dict.fromkeys(settings_of(config) for config in configs):
@@ -114,6 +118,7 @@ def pack_images(
             key=fractions,
             map_shards=map_shards,
             on_event=on_event,
+            pixel_range=study.pixel_range,
         )
     return Prepared(packs, noticed)
 
@@ -122,7 +127,8 @@ def is_packed(
     study: Study, manifest: Manifest, settings: ImageSettings, workspace: Workspace
 ) -> bool:
     """Whether `pack_images` has packed these images so already."""
-    return is_made(manifest, settings, workspace.packs, key=_fractions(study))
+    key = _fractions(study)
+    return is_made(manifest, settings, workspace.packs, key=key, pixel_range=study.pixel_range)
 
 
 def _fractions(study: Study) -> dict[str, Any]:
@@ -133,17 +139,35 @@ def _fractions(study: Study) -> dict[str, Any]:
     }
 
 
+def tell_understood(manifest: Manifest, on_event: OnEvent) -> None:
+    """Show what each folder, or column of a table, was taken for, before anything is read."""
+    lines = [asdict(line) for line in manifest.understood]
+    on_event({"type": "understood", "lines": lines})
+
+
 def tell_positive(manifest: Manifest, chosen: str | None, on_event: OnEvent) -> None:
     """Say in a note which of two classes is the positive one."""
     if manifest.positive is not None:
         on_event({"type": "note", "text": ordering.described(manifest.classes, chosen)})
 
 
+def tell_patients(findings: Iterable[Finding], on_event: OnEvent) -> None:
+    """Say in a note by which known rule the patients are known, where the user named none."""
+    for finding in findings:
+        if finding.kind == "patient-rule":
+            on_event({"type": "note", "text": finding.message})
+
+
 def audit_images(
-    data: Path, images: Path | None, rules: Rules, on_event: OnEvent
+    data: Path, images: Path | None, rules: Rules, workspace: Workspace, on_event: OnEvent
 ) -> tuple[Manifest, list[Finding]]:
-    """The readable images of a folder or table, and every Finding; reads each once, keeps nothing."""
-    manifest, findings = scan(data, images, rules)
+    """The readable images of a folder or table, and every Finding; reads each once.
+
+    Nothing is kept but, of DICOM, what its ids stand for (`Pseudonyms`).
+    """
+    manifest, findings = scan(data, images, rules, Pseudonyms(workspace.root))
+    tell_understood(manifest, on_event)
     tell_positive(manifest, rules.positive, on_event)
     read, unreadable = read_facts(manifest, on_event=on_event)
-    return read, audit(read, [*findings, *unreadable])
+    _, of_ranges = decide(read.images, rules.pixel_range)
+    return read, audit(read, [*findings, *unreadable, *of_ranges])

@@ -4,7 +4,7 @@ import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -73,12 +73,63 @@ data_options = options(
 )
 patient_rule_option = click.option(
     "--patient-rule",
-    help="Regular expression: the patient in a file name. [default: Kermany's]",
+    metavar="RULE",
+    help="Who the patient is: nih, chexpert, ..., or a regular expression on the path below DATA. "
+    "[default: the known rule that explains the data]",
+)
+
+
+def pairs(context: click.Context, parameter: click.Parameter, given: Any) -> dict[str, str] | None:
+    """The pairs of an option such as normal=NORMAL,sick=PNEUMONIA, also given several times."""
+    texts = [given] if isinstance(given, str) else given or ()
+    parts = [part for text in texts for part in text.split(",") if part.strip()]
+    found = dict(part.strip().rpartition("=")[::2] for part in parts)
+    if "" in found:
+        raise click.BadParameter(f"{','.join(texts)!r} is not of the form {parameter.metavar}")
+    return {name.strip(): what.strip() for name, what in found.items()} or None
+
+
+understanding_options = options(
+    click.option(
+        "--folders",
+        multiple=True,
+        callback=pairs,
+        metavar="FOLDER=WHAT,...",
+        help="What a folder is: class, train, val, test, part or skip; as 'fold1=test,images_*=part'.",
+    ),
+    click.option(
+        "--columns",
+        multiple=True,
+        callback=pairs,
+        metavar="path=COLUMN,...",
+        help="Which column of a table is its path, label, patient or split; as patient=Image_ID.",
+    ),
+    click.option(
+        "--labels",
+        multiple=True,
+        callback=pairs,
+        metavar="LABEL=CLASS,...",
+        help="The class of a label: Normal=NORMAL joins two, NA=NA keeps one as it is written.",
+    ),
+    click.option("--label-of", metavar="LABEL", help="The one label to learn, against all others."),
+    click.option(
+        "--leave-out",
+        multiple=True,
+        callback=lambda context, parameter, given: list(given) or None,
+        type=click.Choice(["unlabelled", "several-labels"]),
+        help="Leave out rows of a table without a label, or with several (A|B).",
+    ),
 )
 positive_option = click.option(
     "--positive",
     metavar="CLASS",
     help="Of two classes the positive one. [default: the one not called normal, negative, ...]",
+)
+pixel_range_option = click.option(
+    "--pixel-range",
+    type=(float, float),
+    metavar="LOW HIGH",
+    help="Values that are black and white in images that don't say it, as 16-bit PNG does not.",
 )
 new_study_options = options(
     click.option(
@@ -86,6 +137,7 @@ new_study_options = options(
         help="A shipped study, or a YAML file. [default: xray, or xray-64 where there is no GPU]",
     ),
     data_options,
+    understanding_options,
     positive_option,
     click.option(
         "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a study field."

@@ -14,6 +14,7 @@ from pneumoray.evaluation.tables import speed
 from pneumoray.pasting import Given, command
 from pneumoray.terminal.console import duration, err, score
 from pneumoray.terminal.encoding import without_control
+from pneumoray.terminal.tree import tree
 
 Item = TypeVar("Item")
 
@@ -104,6 +105,10 @@ class Progress:
 
     def _on_note(self, event: dict[str, Any]) -> None:
         self._say(event["text"])
+
+    def _on_understood(self, event: dict[str, Any]) -> None:
+        for line in tree(event["lines"], err.width if err.is_terminal else None):
+            self._say(line)
 
     def _on_finding(self, event: dict[str, Any]) -> None:
         if event["severity"] != "note":

@@ -148,7 +148,7 @@ def train(
     else:
         total, trainable = head.count_parameters(model)
         source = f"{pretrained.source} sha256:{pretrained.sha256}" if pretrained else "random"
-        state = State((), total, trainable, mean, std, source)
+        state = State((), total, trainable, mean, std, source, pack.settings.ranges)
 
     wrapped = team.wrap(model)
     # bfloat16 pays on CUDA only: on CPU the step is slower in it
@@ -197,7 +197,7 @@ def normalization(
         return (0.0,) * config.in_chans, (1.0,) * config.in_chans
     if choice == "train" or (choice == "auto" and pretrained is None):
         mean, std = pack.train_statistics()
-        return tuple(mean), tuple(std)
+        return tuple(mean), tuple(value or 1.0 for value in std)  # 0 where a channel never varies
     if choice == "auto" and pretrained is not None:
         return pretrained.mean, pretrained.std
     if config.in_chans == 1:

@@ -5,6 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pneumoray.data.folder import scan
+from pneumoray.data.rules import Rules
+
 
 @pytest.fixture
 def draw() -> Callable[..., Path]:
@@ -31,3 +34,30 @@ def kaggle(tmp_path: Path, draw: Callable[..., Path]) -> Path:
             draw(root / split / "NORMAL" / f"IM-{patient:04}-{i:04}.jpeg", number)
             draw(root / split / "PNEUMONIA" / f"person{patient}_virus_{number}.jpeg", 1000 + number)
     return root
+
+
+@pytest.fixture
+def make_table(tmp_path: Path, draw: Callable[..., Path]) -> Callable[[str], Path]:
+    """Writes a table beside a folder `images` that holds 1.png, 2.png and 3.png."""
+
+    def write(text: str) -> Path:
+        for number in (1, 2, 3):
+            draw(tmp_path / "images" / f"{number}.png", number)
+        table = tmp_path / "table.csv"
+        table.write_text(text, encoding="utf-8")
+        return table
+
+    return write
+
+
+@pytest.fixture
+def listed() -> Callable:
+    """(rows by id, findings by kind) of a table whose images lie in `images`, under these Rules."""
+
+    def read(table: Path, **rules):
+        manifest, findings = scan(table, table.parent / "images", Rules(**rules))
+        names = [manifest.classes[label] for label in manifest.images["label"]]
+        rows = manifest.images.assign(name=names).set_index("id")
+        return rows, {finding.kind: finding for finding in findings}
+
+    return read

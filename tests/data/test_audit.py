@@ -19,7 +19,7 @@ def severities(found):
 
 
 def test_a_clean_set_only_has_its_small_val(kaggle):
-    assert severities(examine(kaggle)) == {"small-validation": "handled"}
+    assert severities(examine(kaggle)) == {"small-validation": "handled", "patient-rule": "note"}
 
 
 def test_unreadable_empty_and_disguised_files_are_named(kaggle, draw):
@@ -112,6 +112,13 @@ def test_classes_that_cannot_be_split_must_be_fixed(kaggle, draw):
 def test_unknown_patients_are_told(kaggle, tmp_path, draw):
     draw(kaggle / "train" / "NORMAL" / "holiday.png", 1)
     assert examine(kaggle)["unknown-patient"].severity == "note"
+    for i in range(7):
+        draw(kaggle / "train" / "NORMAL" / f"holiday{i}.png", 900 + i)
+    few = examine(kaggle)["unknown-patient"]  # 64 of 72 images, less than nine in ten
+    assert few.severity == "fix"
+    assert few.message.startswith("a patient is known of 64 of 72 images only (IM-0027 of test/")
+    assert "such as train/NORMAL/holiday.png" in few.message
+    assert len(few.image_ids) == 8
     for name in ("a", "b"):
         for i in range(3):
             draw(tmp_path / "flat" / name / f"{i}.png", 10 * i + ord(name))
@@ -123,4 +130,26 @@ def test_the_real_collection_has_nothing_to_fix(chest_xray):
         "duplicate": "handled",
         "small-validation": "handled",
         "imbalance": "note",
+        "patient-rule": "note",
     }
+
+
+def test_a_class_that_loses_more_than_one_image_in_twenty_must_be_mended(tmp_path, draw):
+    for name in ("a", "b"):
+        for i in range(20):
+            draw(tmp_path / name / f"{i}.png", i + 100 * (name == "b"))
+    (tmp_path / "a" / "0.png").write_bytes(b"")
+    assert "unreadable-class" not in examine(tmp_path)  # 1 of 20 is no more than 5 %
+    (tmp_path / "a" / "1.png").write_bytes(b"")
+    finding = examine(tmp_path)["unreadable-class"]
+    assert finding.severity == "fix"
+    assert finding.message.startswith(
+        "2 of 20 images of class a can't be read (10%), such as a/0.png"
+    )
+    assert finding.image_ids == ("a/0.png", "a/1.png")
+
+
+def test_a_class_that_is_not_in_test_is_told(kaggle, draw):
+    draw(kaggle / "train" / "TB" / "person900_virus_1.png", 1)
+    draw(kaggle / "train" / "TB" / "person901_virus_2.png", 2)
+    assert examine(kaggle)["untested-class"].severity == "handled"

@@ -1,5 +1,7 @@
 """Which of two classes is the positive one."""
 
+import unicodedata
+
 import pytest
 
 from pneumoray.data.classes import described, has_negative, matched, ordered
@@ -129,3 +131,13 @@ def test_classes_without_a_partner_are_one_line(names, chosen, said):
     with pytest.raises(DataError) as caught:
         matched(names, ("NORMAL", "PNEUMONIA"), chosen)
     assert said in str(caught.value)
+
+
+def test_numbers_are_ordered_by_their_values_also_inside_names():
+    assert ordered(["10", "9", "-1", "2.5", "a"]) == ("-1", "2.5", "9", "10", "a")
+    assert ordered(["grade10", "grade2", "grade1"]) == ("grade1", "grade2", "grade10")
+
+
+def test_classes_of_a_model_are_matched_in_either_form_of_unicode():
+    nfc, nfd = (unicodedata.normalize(form, "정상") for form in ("NFC", "NFD"))
+    assert matched([nfd, "폐렴"], [nfc, "폐렴"], {}) == {nfd: nfc, "폐렴": "폐렴"}

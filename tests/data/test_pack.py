@@ -147,7 +147,7 @@ def test_the_same_request_again_reads_nothing(kaggle, tmp_path):
     assert (num, num_again) == (64, 0)
     assert (again.hash, again.path) == (first.hash, first.path)
     assert found_again == found
-    assert [f.kind for f in found] == ["small-validation"]
+    assert [f.kind for f in found] == ["small-validation", "patient-rule"]
 
 
 def test_one_changed_image_does_not_decode_the_others_again(kaggle, tmp_path, draw):

@@ -1,3 +1,6 @@
+import hashlib
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -134,6 +137,49 @@ def test_the_real_collection_splits_without_a_shared_patient(chest_xray):
     assert leaks(manifest) == []
     val = images[images["split"] == "val"]
     assert len(val) == pytest.approx(0.15 * 4702, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("seed", "given", "flat", "few"),
+    [
+        (0, "94a7928f693b63cd", "e281a55e36fc1d69", "2f0fa4d4881e0e1c"),
+        (1, "c189bd2e0e99ff40", "be03a21dbdc1d0d7", "179c16d72bf74eaf"),
+    ],
+)
+def test_the_real_collection_splits_as_it_always_did(chest_xray, seed, given, flat, few):
+    """Else a study of yesterday would be trained today on images that it was validated on."""
+    manifest, _ = scan(chest_xray)
+    unsplit = manifest.with_images(manifest.images.assign(split=""))
+    digests = []
+    for images in (resplit(manifest, seed=seed).images, resplit(unsplit, seed=seed).images):
+        text = "\n".join(images["id"] + " " + images["split"])
+        digests.append(hashlib.sha256(text.encode()).hexdigest()[:16])
+    text = "\n".join(subset(manifest, 500, seed).images["id"])
+    digests.append(hashlib.sha256(text.encode()).hexdigest()[:16])
+    assert digests == [given, flat, few]
+
+
+def test_what_only_rounding_can_decide_is_decided_over_all_classes():
+    """0.07 of 100 is a little more than 7: seen alone, class 0 is nearer to it with 8 than with 6."""
+    rows = [(f"p{i // 2}", 0, "") for i in range(60)] + [(f"s{i}", 0, "") for i in range(40)]
+    rows += [(f"{name}{i}", label, "") for label, name in ((1, "q"), (2, "r")) for i in range(100)]
+    images = resplit(make(rows), 0.07, 0.07, seed=1).images
+    assert (
+        images.groupby("label")["split"].value_counts().unstack().to_numpy().tolist()
+        == [[7, 86, 7]] * 3
+    )
+
+
+def test_many_classes_take_no_more_memory_than_their_images():
+    images = pd.DataFrame({"label": np.arange(24_000) % 4000, "split": ""})
+    images["id"] = images["group"] = [f"{i}.png" for i in range(len(images))]
+    manifest = Manifest(images, tuple(map(str, range(4000))), "/data")
+    tracemalloc.start()
+    splits = resplit(manifest).images.groupby("label")["split"].value_counts().unstack()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (splits == [1, 4, 1]).all(axis=None)  # test, train and val of each class
+    assert peak < 60 * 2**20  # a table of groups by classes would be 730 MiB
 
 
 def draw_given(seed: int, num_classes: int) -> Manifest:

@@ -75,7 +75,7 @@ def test_paths_of_a_table_start_from_images(here):
     ("named", "said"),
     [
         (["gone.png"], "gone.png does not exist; name image files"),
-        (["empty"], "empty holds no images; expected files of type .bmp, .jpeg"),
+        (["empty"], "empty holds no images: no file in it is one"),
         (["empty", "gone.png", "*.dcm"], "empty holds no images"),
         (["*.dcm", "empty"], r"no file matches \*.dcm"),
         (["https://example.org/x.jpeg"], r"^https://example.org/x.jpeg is an address, and addr"),
@@ -102,7 +102,7 @@ def test_what_names_no_image_is_one_line(here, named, said):
     ("name", "said"),
     [
         ("*.dcm", "no file matches *.dcm; check the pattern and the current folder"),
-        ("empty", "empty holds no images; expected files of type .bmp, .jpeg, .jpg, .png"),
+        ("empty", "empty holds no images: no file in it is one, by its name or its content"),
         ("nopath.csv", "nopath.csv has no column 'path' but file; name the column path"),
         ("http://x.org/a.png", "http://x.org/a.png is an address, and addresses are not fetched"),
     ],

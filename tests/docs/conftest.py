@@ -13,6 +13,7 @@ from pathlib import Path
 
 import filelock
 import pytest
+from dicom_films import Film, dataset, encoded
 
 from pneumoray.data.demo import make_demo
 
@@ -41,6 +42,7 @@ def sandbox(tmp_path_factory, ray_folder) -> Iterator[Sandbox]:
     other_hospital/  32 more, in CLASS/
     films/           32 images; images.csv names them, with patients
     film.jpeg  new/  images to predict
+    scans/           24 DICOM films of 12 visits; visits.csv names these
     """
     home = tmp_path_factory.mktemp("docs")
     folder = home / "pneumoray"
@@ -85,6 +87,15 @@ def _draw_images(folder: Path) -> None:
         shutil.copy(images[16], folder / "new")
         shutil.copy(images[17], folder / "film.jpeg")
     (folder / "images.csv").write_text("\n".join(rows) + "\n")
+    (folder / "scans").mkdir()
+    rows = ["AccessionNumber,label,site"]
+    for i in range(24):
+        scan = dataset(Film(12), seed=i)
+        scan.PatientID, scan.AccessionNumber = f"P{i // 2}", f"A{100 + i // 2}"
+        (folder / "scans" / f"{i}").write_bytes(encoded(scan))
+        if i % 2:
+            rows.append(f"A{100 + i // 2},{('NORMAL', 'PNEUMONIA')[i // 2 % 2]},north")
+    (folder / "visits.csv").write_text("\n".join(rows) + "\n")
 
 
 def _can_run(*command: str) -> bool:

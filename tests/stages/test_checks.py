@@ -45,6 +45,19 @@ def test_images_of_no_known_patient_are_refused_unless_allowed(xrays):
     checks.check_patients(manifest, no_patients=True)
 
 
+def test_half_known_patients_are_refused_with_counts_and_examples(xrays, pack):
+    manifest, _ = scan(xrays, rules=Rules(patient_rule=r"^(person[0-9]+_virus)"))
+    with pytest.raises(DataError) as error:
+        checks.check_patients(manifest, no_patients=False)
+    assert str(error.value).startswith(
+        "a patient is known of 30 of 60 images only (person0_virus of PNEUMONIA/person0_virus_0.png), "
+        "and not of 30, such as NORMAL/IM-0000-0000.png: say --set patient_rule=RULE"
+    )
+    assert "or kermany, kermany-v3, nih, chexpert, mimic, covidx, rsna)" in str(error.value)
+    checks.check_patients(manifest, no_patients=True)
+    checks.check_patients(pack.manifest, no_patients=False)
+
+
 def test_an_optional_backbone_without_its_weights_is_left_out_and_named(tmp_path):
     entry = {"backbone": "vgg11", "weights": str(tmp_path), "optional": True}
     study = parse({"name": "x", "race": "full", "backbones": ["resnet18", entry]})

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -204,7 +205,7 @@ MISTAKES = {
     "classes of no form": (
         ["evaluate", "xrays", "--classes", "ill"],
         None,
-        "'ill' is not of the form normal=NORMAL",
+        "'ill' is not of the form DATA=MODEL",
     ),
     "leaderboard before training": (["leaderboard"], None, "nothing is trained.*train-all"),
     "one logit for three classes": (
@@ -276,7 +277,7 @@ def test_a_mistake_is_one_line(here, command, prepare, said):
     lines = result.stderr.splitlines()
     assert re.search(said, lines[-1]), result.stderr
     assert lines[-1].startswith("error: ")
-    told = ("read ", "positive class: ")
+    told = ("read ", "positive class: ", str(here), "  ")  # and the tree of the folders
     assert [line for line in lines if not line.startswith(told)] == [lines[-1]]
     assert result.stdout == ""
     assert written(here / "pneumoray-workspace") == []
@@ -473,6 +474,27 @@ def test_audit_exits_1_where_something_must_be_fixed(here):
     result = invoke("audit", "data", "--json")
     assert result.exit_code == 1
     assert "fix" in {finding["severity"] for finding in json.loads(result.stdout)}
+
+
+def test_floating_point_is_refused_until_its_range_is_said(here):
+    for i in range(8):
+        path = here / "data" / ("NORMAL" if i % 2 else "PNEUMONIA") / f"person{i}_virus_1.tif"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.linspace(0, 0.5 + i / 20, 64, dtype=np.float32).reshape(8, 8)).save(path)
+    result = invoke("audit", "data", "--json")
+    kinds = {finding["kind"]: finding for finding in json.loads(result.stdout)}
+    assert (result.exit_code, kinds["unknown-range"]["severity"]) == (1, "fix")
+    refused = invoke("pack", "--study", "small.yaml", "--data", "data")
+    assert refused.exit_code == 1
+    assert "nothing says which are black and white; say it with pixel_range: [0, 1]" in (
+        " ".join(refused.stderr.split())
+    )
+    result = invoke("audit", "data", "--json", "--pixel-range", "0", "1")
+    assert result.exit_code == 0, result.output
+    assert "unknown-range" not in result.stdout
+    said = ("--set", "pixel_range=[0, 1]")
+    packed = invoke("pack", "--study", "small.yaml", "--data", "data", *said)
+    assert packed.exit_code == 0, packed.output
 
 
 def test_options_out_of_range_name_the_range(here):

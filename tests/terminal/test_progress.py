@@ -49,6 +49,29 @@ def shown(monkeypatch):
     return make
 
 
+UNDERSTOOD = {
+    "type": "understood",
+    "lines": [
+        {"depth": 0, "name": "/data/", "meaning": ""},
+        {"depth": 1, "name": "train/", "meaning": "train: 3 NORMAL, 4 폐렴"},
+        {"depth": 1, "name": "test/", "meaning": f"left out: {'images of no class, ' * 6}12 files"},
+    ],
+}
+
+
+def test_how_the_data_was_understood_is_a_tree_in_lines(shown):
+    told, written = shown(False)
+    told(UNDERSTOOD)
+    assert written().splitlines()[:2] == ["/data/", "  train/  train: 3 NORMAL, 4 폐렴"]
+    assert len(written().splitlines()) == 3  # of a file nothing is broken
+    told, written = shown(True)
+    told(UNDERSTOOD)
+    lines = written().splitlines()
+    assert lines[2].startswith("  test/   left out: images of no class")
+    assert lines[3].startswith(" " * 10 + "images")  # what is too long goes on below its beginning
+    assert max(map(len, lines)) <= 100
+
+
 def test_plain_lines_say_what_runs_the_best_so_far_and_the_time_left(shown):
     told, written = shown(False)
     with told:

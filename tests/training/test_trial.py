@@ -460,6 +460,13 @@ def test_normalization_is_what_the_study_says(pack):
     assert (mean, std) == (pytest.approx(0.449), pytest.approx(0.226))
 
 
+def test_a_channel_that_never_varies_is_divided_by_one(pack, tmp_path):
+    flat = replace(pack, pixels=np.full_like(pack.pixels, 51))
+    assert trial.normalization(CONFIG, flat, None) == ((pytest.approx(0.2),), (1.0,))
+    (record,) = train(changed(epochs=1), flat, tmp_path)
+    assert np.isfinite([record.train_loss, record.val_loss]).all()
+
+
 def test_only_rank_0_writes_and_every_rank_tells_the_same(pack, tmp_path, in_one_go):
     _, records = in_one_go
     wrapped = []

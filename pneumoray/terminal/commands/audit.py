@@ -9,8 +9,11 @@ from pneumoray.terminal.options import (
     FOLDER,
     json_option,
     patient_rule_option,
+    pixel_range_option,
     positive_option,
     rules_of,
+    understanding_options,
+    workspace_option,
 )
 
 
@@ -18,9 +21,12 @@ from pneumoray.terminal.options import (
 @click.argument("data", type=FOLDER)
 @click.option("--images", type=FOLDER, help="What the paths in the table are relative to.")
 @patient_rule_option
+@understanding_options
 @positive_option
+@pixel_range_option
+@workspace_option
 @json_option
-def audit(data, images, patient_rule, positive, as_json):
+def audit(data, images, workspace, as_json, **given):
     """Say how an image folder or table is understood; exit 1 if it needs mending."""
     from dataclasses import asdict
 
@@ -28,10 +34,11 @@ def audit(data, images, patient_rule, positive, as_json):
     from pneumoray.stages import prepare
     from pneumoray.terminal.progress import Progress
     from pneumoray.terminal.screens.findings import show_findings, show_understood
+    from pneumoray.workspace import open_workspace
 
     with Progress() as progress:
-        rules = rules_of(patient_rule=patient_rule, positive=positive)
-        manifest, found = prepare.audit_images(data, images, rules, progress)
+        place = open_workspace(workspace, to_write=False)
+        manifest, found = prepare.audit_images(data, images, rules_of(**given), place, progress)
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in found]))
     else:

@@ -8,16 +8,12 @@ from pneumoray.terminal.options import (
     FOLDER,
     json_option,
     model_options,
+    pairs,
     patient_rule_option,
+    pixel_range_option,
     rules_of,
+    understanding_options,
 )
-
-
-def _pairs(context: click.Context, parameter: click.Parameter, text: str | None) -> dict[str, str]:
-    pairs = [part.partition("=") for part in (text or "").split(",") if part.strip()]
-    if any(not (ours.strip() and theirs.strip()) for ours, _, theirs in pairs):
-        raise click.BadParameter(f"{text!r} is not of the form normal=NORMAL,sick=PNEUMONIA")
-    return {ours.strip(): theirs.strip() for ours, _, theirs in pairs}
 
 
 @click.command()
@@ -25,16 +21,18 @@ def _pairs(context: click.Context, parameter: click.Parameter, text: str | None)
 @model_options
 @click.option("--images", type=FOLDER, help="What the paths in the table are relative to.")
 @patient_rule_option
+@pixel_range_option
+@understanding_options
 @click.option(
     "--classes",
-    callback=_pairs,
+    callback=pairs,
     metavar="DATA=MODEL,...",
     help="Which class of the data is which of the model's, where their names differ.",
 )
 @click.option("--save", type=FOLDER, help="Write each image's probabilities to this CSV.")
 @json_option
 def evaluate(
-    data, model, images, patient_rule, classes, save, workspace, mlflow, device, own_code, as_json
+    data, model, images, classes, save, workspace, mlflow, device, own_code, as_json, **given
 ):
     """Score a trained model on other labelled images, at its own threshold.
 
@@ -50,7 +48,7 @@ def evaluate(
             data,
             model,
             images=images,
-            rules=rules_of(patient_rule=patient_rule),
+            rules=rules_of(**given),
             classes=classes,
             workspace=workspace,
             mlflow=mlflow,

@@ -10,7 +10,7 @@ from pneumoray.terminal.stopping import GoesOn
 @new_study_options
 @workspace_option
 @yes_option("Go on though the study asks for more than 500 trials.")
-def pack(study, data, images, positive, overrides, small, workspace, yes):
+def pack(study, data, images, overrides, small, workspace, yes, **fields):
     """Decode every image once, into the memory maps that trials read."""
     from dataclasses import asdict
 
@@ -24,7 +24,7 @@ def pack(study, data, images, positive, overrides, small, workspace, yes):
 
     with Progress() as progress:
         place, name = open_workspace(workspace), study or default_study(on_event=progress)
-        sets = [*overrides, *as_overrides(positive=positive)]
+        sets = [*overrides, *as_overrides(**fields)]
         chosen = study_file.read(name, sets, small)
         check_size(chosen, yes)
         listed = prepare.list_images(chosen, data, images, place)

@@ -2,16 +2,26 @@
 
 import click
 
-from pneumoray.terminal.options import FOLDER, PATH, json_option, model_options, one_form
+from pneumoray.terminal.options import (
+    FOLDER,
+    PATH,
+    json_option,
+    model_options,
+    one_form,
+    pixel_range_option,
+)
 
 
 @click.command()
 @click.argument("paths", type=PATH, nargs=-1, required=True, metavar="PATH...")
 @model_options
 @click.option("--images", type=FOLDER, help="What the paths in a table are relative to.")
+@pixel_range_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV and nothing else.")
 @json_option
-def predict(paths, model, images, workspace, mlflow, device, own_code, as_csv, as_json):
+def predict(
+    paths, model, images, pixel_range, workspace, mlflow, device, own_code, as_csv, as_json
+):
     """Ask a trained model about images.
 
     PATHs are image files, folders (all images below), quoted patterns ('films/*.png') and tables
@@ -36,6 +46,7 @@ def predict(paths, model, images, workspace, mlflow, device, own_code, as_csv, a
             paths,
             model,
             images=images,
+            pixel_range=pixel_range,
             workspace=workspace,
             mlflow=mlflow,
             device=device,

@@ -38,6 +38,11 @@ def train_all(
     study,
     data,
     images,
+    folders,
+    columns,
+    labels,
+    label_of,
+    leave_out,
     positive,
     overrides,
     workers,
@@ -66,7 +71,16 @@ def train_all(
     from pneumoray.terminal.screens.leaderboard import next_steps, show_leaderboard
     from pneumoray.terminal.screens.plan import show_plan
 
-    more, wanted = as_overrides(workers=workers, positive=positive), Resources(**resources)
+    more = as_overrides(
+        workers=workers,
+        folders=folders,
+        columns=columns,
+        labels=labels,
+        label_of=label_of,
+        leave_out=leave_out,
+        positive=positive,
+    )
+    wanted = Resources(**resources)
     with Progress() as progress:
         name = study or default_study(wanted.device, address, progress)
     chosen = study_file.read(name, [*overrides, *more], small)

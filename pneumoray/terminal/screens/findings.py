@@ -12,14 +12,23 @@ if TYPE_CHECKING:
     from pneumoray.data.manifest import Finding
 
 _SEVERITY_STYLES = {"fix": "bold red", "handled": "yellow", "note": "dim"}
+_MOST_CLASSES = 40  # that are shown one by one
 _INDENT = max(map(len, _SEVERITY_STYLES)) + 2
 
 
 def show_understood(counts: "pd.DataFrame") -> None:
-    """Print the classes with their images by split and their patients; all of them in the last row."""
+    """Print the classes with their images by split and their patients; all of them in the last row.
+
+    Of very many classes the first are printed.
+    """
     table = Table("", *counts.columns, words=("class",))
-    for i, row in enumerate(counts.itertuples(index=False), 1):
-        table.add_row(*map(str, row), style="bold" if i == len(counts) else None)
+    *rows, total = [tuple(map(str, row)) for row in counts.itertuples(index=False)]
+    shown = rows if len(rows) <= _MOST_CLASSES else rows[: _MOST_CLASSES - 1]
+    for row in shown:
+        table.add_row(*row)
+    if len(shown) < len(rows):
+        table.add_row(f"{len(rows) - len(shown):,} more", *[""] * (len(total) - 1))
+    table.add_row(*total, style="bold")
     table.show()
 
 

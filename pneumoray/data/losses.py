@@ -1,0 +1,26 @@
+"""Classes of which too many images can't be read."""
+
+from collections.abc import Sequence
+
+from pneumoray.data.manifest import Finding, Manifest
+from pneumoray.errors import counted
+
+MOST_LOST = 0.05  # of a class; more than that is no accident of single files
+
+
+def lost_of_classes(manifest: Manifest, unreadable: Sequence[int]) -> list[Finding]:
+    """A Finding of each class that loses more than MOST_LOST of its images to `unreadable` rows."""
+    images = manifest.images
+    lost = images.iloc[list(unreadable)]
+    found = []
+    for label, name in enumerate(manifest.classes):
+        rows, num_images = lost[lost["label"] == label], int((images["label"] == label).sum())
+        if len(rows) > MOST_LOST * num_images:
+            which = "all" if len(rows) == num_images else f"{len(rows):,} of"
+            message = (
+                f"{which} {counted(num_images, 'image')} of class {name} can't be read "
+                f"({len(rows) / num_images:.0%}), such as {rows['id'].iloc[0]}: restore them, or the "
+                "model learns from what is left"
+            )
+            found.append(Finding("unreadable-class", "fix", message, tuple(rows["id"])))
+    return found
