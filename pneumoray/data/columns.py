@@ -55,7 +55,9 @@ LOOK_ALIKES: dict[str, frozenset[str]] = {
         )
     ),
 }
-NAMES_WITHOUT_SUFFIX = frozenset(("dicomid", "imageid"))  # columns that hold names, less their end
+NAMES_WITHOUT_SUFFIX = frozenset(
+    ("dicomid", "imageid", "patientid")
+)  # columns that hold names, less their end
 _TRAINS = frozenset(name for name, split in SPLIT_NAMES.items() if split == "train")
 
 

@@ -153,6 +153,16 @@ def _check_inner(parent: Folder, folders: Sequence[Folder]) -> None:
     names = [one.name for one in folders]
     if len(folders) < 2 or len(deep) < len(folders):
         return
+    if all(_is_plain(inner) and inner.folders for one in folders for inner in one.folders):
+        one_of_them = {names[0]: "part"} | dict.fromkeys(names[1:], "skip")
+        raise _question(
+            f"{parent.path} holds {some_of(names)}, each with splits that hold folders",
+            (
+                f"the splits are to be taken from {names[0]}, and its folders are the classes",
+                one_of_them,
+            ),
+            (f"{some_of(names)} are the classes", dict.fromkeys(names, "class")),
+        )
     inner = _shared(folders)
     inner = {name for name in inner if not (is_masks(name) or is_content(name) or split_of(name))}
     are_folds = all(is_fold(name) for name in names)

@@ -39,7 +39,7 @@ def _words_in(text: str) -> frozenset[str]:
 # Words that name no class: what lies in a folder, and not what it shows.
 _CONTENT = _words_in(
     "image images img imgs picture pictures photo photos film films scan scans xray xrays dicom dicoms "
-    "dcm jpg jpeg png tif tiff data dataset file files raw original originals"
+    "dcm jpg jpeg png tif tiff data dataset file files raw"
 )
 _MASKS = _words_in(
     "mask masks segmentation segmentations annotation annotations label labels gt groundtruth contour "

@@ -15,10 +15,10 @@ Column = Literal["path", "label", "patient", "split"]  # of a table
 LeftOut = Literal["unlabelled", "several-labels"]  # what a row of a table may have to be
 
 
-def _as_written(word: Any) -> Any:
+def _as_written(word: Any, *, what: str = "word") -> Any:
     """A word as 1 needs no quotes; YAML's yes and no do. null is the empty word."""
     if isinstance(word, bool):
-        raise ValueError("YAML reads this word as true or false: put it in quotes")
+        raise ValueError(f"YAML reads this word as true or false: put the {what} in quotes")
     if word is None:
         return ""
     return str(word) if isinstance(word, int | float) else word
@@ -100,7 +100,7 @@ class Rules(pydantic.BaseModel):
     @pydantic.field_validator("positive", "label_of", mode="before")
     @classmethod
     def _as_a_word(cls, name: Any) -> Any:
-        return None if name is None else nfc(_as_written(name))
+        return None if name is None else nfc(_as_written(name, what="class"))
 
     @pydantic.field_validator("labels")
     @classmethod

@@ -21,7 +21,7 @@ from pneumoray.data.labels import MISSING
 from pneumoray.data.manifest import FILE_COLUMNS, OWN_COLUMNS, Finding, Understood
 from pneumoray.data.places import find_places, image_id, missing_suffix, shown
 from pneumoray.data.rules import Rules
-from pneumoray.data.table_labels import one_label_each
+from pneumoray.data.table_labels import one_label_each, one_row_each
 from pneumoray.errors import DataError, counted, did_you_mean, some_of
 
 
@@ -45,10 +45,14 @@ def list_table(
     ids = [image_id(path, root) for path in table["path"]]
     table["id"], elsewhere = find_places(ids, root, with_suffix=not is_name)
     findings += elsewhere
+    if rules.label_of is not None:
+        table = one_row_each(table, rules.label_of)
     own = [name for name in table.columns if name not in ("path", columns.of["path"])]
     table = table.drop_duplicates(own, ignore_index=True)
     if num_rows > len(table):
-        message = f"{counted(num_rows - len(table), 'row')} of the table repeat another row"
+        repeated = num_rows - len(table)
+        verb = "repeats" if repeated == 1 else "repeat"
+        message = f"{counted(repeated, 'row')} of the table {verb} another row"
         findings.append(Finding("repeated-rows", "handled", message))
     _check_one_row_an_image(csv, table, root)
     table["path"] = [str(root / name) for name in table["id"]]
@@ -171,7 +175,7 @@ def _check_one_row_an_image(csv: Path, table: pd.DataFrame, root: Path) -> None:
     rows = twice[twice["id"] == twice["id"].iloc[0]]
     labels = sorted(set(rows["label"]))
     what = f"several labels ({some_of(labels)})" if len(labels) > 1 else "several different rows"
-    ways = ", learn one of them with --label-of LABEL," if len(labels) > 1 else ""
+    ways = " learn one against all others with --label-of, or" if len(labels) > 1 else ""
     name = shown(rows["id"].iloc[0], root)
     raise DataError(
         f"{csv} gives {name} {what} ({counted(twice['id'].nunique(), 'image')} in all "

@@ -37,10 +37,17 @@ def one_label_each(
     first = table[several].iloc[0]
     name, image = lists[first["label"]][0], shown(first["path"], root)
     raise DataError(
-        f"{csv} gives {image} several labels ({first['label']}; {what} in all): an image "
+        f"{csv} gives {image} several labels ({first['label']}), {what} in all: an image "
         f"has one label here, so learn one against all others with --label-of {shlex.quote(name)}, or "
         "leave such rows out with --leave-out several-labels"
     )
+
+
+def one_row_each(table: pd.DataFrame, chosen: str) -> pd.DataFrame:
+    """`table` in which all rows of an image have the label `chosen`, if one has, else the first's."""
+    by_image = table.groupby("id", sort=False)["label"]
+    has_it = (table["label"].map(nfc) == nfc(chosen)).groupby(table["id"]).transform("any")
+    return table.assign(label=by_image.transform("first").mask(has_it, nfc(chosen)))
 
 
 def _parts(label: str, labels: set[str]) -> list[str]:

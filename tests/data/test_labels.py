@@ -75,6 +75,16 @@ def test_several_labels_have_two_ways_out(make_table, listed):
         listed(table, label_of="edema")
 
 
+def test_rows_of_one_image_are_one_where_one_label_is_learnt(make_table, listed):
+    table = make_table("path,label\n1.png,a\n1.png,b\n2.png,b\n2.png,c\n3.png,c\n")
+    with pytest.raises(
+        DataError, match=r"several rows\); learn one against all others with --label-of, or"
+    ):
+        listed(table)
+    rows, _ = listed(table, label_of="b")
+    assert rows["name"].to_dict() == {"1.png": "b", "2.png": "b", "3.png": "not b"}
+
+
 def test_one_against_the_rest_has_the_chosen_class_as_the_positive_one(make_table):
     table = make_table("path,label\n1.png,b\n2.png,a\n3.png,c\n")
     manifest, findings = scan(table, table.parent / "images", Rules(label_of="b"))

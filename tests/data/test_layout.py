@@ -147,6 +147,8 @@ REFUSED = [  # folders with images, and what is said
     (["NORMAL", "PNEUMONIA", "masks"], r"masks/ is no class.*masks=skip; or masks is a class"),
     (["Seoul/a", "Seoul/b", "Busan/a", "Busan/b"], r"a, b are the classes: --folders .*=part"),
     (["train/a", "train/b", "bus", "car"], r"train/ is the train split: .*; or train is a class"),
+    (["f1/train/a", "f1/val/a", "f2/train/a", "f2/val/a"], r"taken from f1, .*f1=part,f2=skip"),
+    (["original/a", "original/b", "augmented/a", "augmented/b"], r"a, b are the classes"),
     (["data1", "data2", "data3"], "do not look like classes"),
 ]
 

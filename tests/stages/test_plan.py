@@ -42,8 +42,9 @@ def plan_of(tmp_path, xrays):
         said = []
         study = parse(base | {"backbones": networks, "grid": {"lr": [0.1, 0.2]}} | fields)
         place = {"workspace": tmp_path, "address": "local", "resources": resources}
-        plan = dry_run(study, xrays, **place, on_event=lambda event: said.append(event["text"]))
-        return plan, said
+        plan = dry_run(study, xrays, **place, on_event=said.append)
+        assert said[0]["type"] == "understood"  # shown before anything else
+        return plan, [event["text"] for event in said[1:]]
 
     return make
 
