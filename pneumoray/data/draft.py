@@ -55,7 +55,8 @@ def fill_draft(
                 _write_row(draft, index, pixels)
 
     read([file for file in files if file[0] not in facts], WIDEST, done=num_taken, total=total)
-    ranges, found = decide(fill(manifest, facts)[0].images, pixel_range)
+    filled, left_out = fill(manifest, facts)
+    ranges, found = decide(filled.images, pixel_range)
     if refused := [finding for finding in found if finding.kind == UNKNOWN]:
         raise DataError(refused[0].message)
     due = {  # of a depth class, with pixels from before its range was known, or by another one
@@ -64,9 +65,10 @@ def fill_draft(
         if is_class(depth := fact.get("depth", ""))
         and range_in(ranges, depth) != range_in(made[index], depth)
     }
-    read([file for file in files if file[0] in due], ranges)
+    if due:
+        read([file for file in files if file[0] in due], ranges)
+        filled, left_out = fill(manifest, facts)
     _close_gaps(draft, [i for i in range(total) if "error" not in facts[i]], settings.num_bytes)
-    filled, left_out = fill(manifest, facts)
     return filled, [*left_out, *found], ranges
 
 
