@@ -60,6 +60,11 @@ def some_of(words: Iterable[str], most: int = 3) -> str:
     return ", ".join(found[:most] + more)
 
 
+def counted(num: int, noun: str) -> str:
+    """'1 group', '2 groups': a count and its noun agree."""
+    return f"{num:,} {noun}{'s' * (num != 1)}"
+
+
 def change(before: Any, now: Any) -> str:
     """'4 -> 5': a changed value in a message. Of long ones, where they begin to differ; hashes in short."""
     old, new = (_HASH.sub(r"\1", str(value)) for value in (before, now))

@@ -1,6 +1,7 @@
 """The pixel file of a pack while it is filled: rows written, taken over, moved together."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,6 +16,13 @@ def write_row(draft: BinaryIO, row: int, pixels: np.ndarray) -> None:
     """Write one image at its place. Plain writes: a writable memory map would count as memory."""
     draft.seek(row * pixels.nbytes)
     draft.write(pixels.tobytes())
+
+
+def read_rows(path: Path, shape: tuple[int, int, int]) -> Iterator[np.ndarray]:
+    """The images of a filled draft, in order. Plain reads: a memory map would count as memory."""
+    with path.open("rb") as draft:
+        while row := draft.read(math.prod(shape)):
+            yield np.frombuffer(row, np.uint8).reshape(shape)
 
 
 def take_over(

@@ -4,6 +4,8 @@ A copy that was saved again as JPEG, resized, windowed or brightened anew, cropp
 has other bytes and other pixels, and is still the same film in two splits.
 """
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 from PIL import Image
 from scipy.ndimage import gaussian_filter
@@ -22,7 +24,9 @@ UNIT = 400  # length of a vector of details in int8: its largest entry is hardly
 COMPONENTS = 24
 TABLES = 24
 NEIGHBOURS = 8  # in a bucket: bounds the work where very many look alike
-CHUNK = 4096
+CHUNK = 512
+FEW = 256  # images are compared each with each
+SAMPLE = 2048  # of which the principal components are
 
 
 def read_thumbnails(
@@ -40,24 +44,31 @@ def read_thumbnails(
     return read, unreadable, thumbnails[[i for i in range(len(files)) if "error" not in facts[i]]]
 
 
-def thumbnails_of(pixels: np.ndarray) -> np.ndarray:
-    """Thumbnails (N, SIZE, SIZE) uint8 of a Pack's pixels (N, H, W, C) uint8."""
-    made = np.empty((len(pixels), SIZE, SIZE), dtype=np.uint8)
-    for row, image in enumerate(pixels):
-        small = Image.fromarray(image if image.shape[2] == 3 else image[:, :, 0]).convert("L")
-        made[row] = np.asarray(small.resize((SIZE, SIZE), Image.Resampling.BOX))
+def thumbnails_of(images: Iterable[np.ndarray], num: int) -> np.ndarray:
+    """Thumbnails (N, SIZE, SIZE) uint8 of `num` images as a Pack has them, (H, W, C) uint8 each."""
+    made = np.empty((num, SIZE, SIZE), dtype=np.uint8)
+    for row, image in enumerate(images):
+        grey = Image.fromarray(image if image.shape[2] == 3 else image[:, :, 0]).convert("L")
+        made[row] = np.asarray(grey.resize((SIZE, SIZE), Image.Resampling.BOX))
     return made
+
+
+def find_near_copies(manifest: Manifest, thumbnails: np.ndarray) -> list[tuple[str, str]]:
+    """`near_copies` as pairs of image ids."""
+    return [
+        (one, other) for one, other in manifest.images["id"].to_numpy()[near_copies(thumbnails)]
+    ]
 
 
 def near_copies(thumbnails: np.ndarray) -> np.ndarray:
     """Pairs of rows of `thumbnails`, (N, SIZE, SIZE) uint8, that show one film: (M, 2) int64, sorted.
 
-    Two do whose details correlate by ALIKE or more, as they are or one of them mirrored. Which pairs
-    are compared is decided by locality-sensitive hashing (Charikar 2002): in each of TABLES tables
-    images fall into buckets by the signs of random projections, as many as an N has bits, of their
-    principal components. So time goes with N log N, a pair may be missed, and a pair that is given was
-    compared. Among many copies of one film each is given with some of the others. Blank images have no
-    copies.
+    Two do whose details correlate by ALIKE or more, as they are or one of them mirrored. Few images are
+    compared each with each, of more those that locality-sensitive hashing (Charikar 2002) brings
+    together: in each of TABLES tables images fall into buckets by the signs of random projections of
+    their principal components, as many as N has bits. So time goes with N log N, and a pair may be
+    missed. Among very many copies of one film each is given with some of the others. Blank images have
+    no copies.
     """
     details, rows = _details(thumbnails)
     if len(rows) < 2:
@@ -102,33 +113,43 @@ def _ranks(image: np.ndarray) -> np.ndarray:
 def _candidates(details: np.ndarray) -> np.ndarray:
     """Pairs (M, 2) to compare; of row i, N + i means the mirror image, in the second column only."""
     num = len(details)
+    if num <= FEW:
+        low, high = np.triu_indices(num, 1)
+        return np.concatenate([np.stack([low, high], 1), np.stack([low, high + num], 1)])
     places, share = _places(details)
     nearest = 2 * (1 - ALIKE) * share  # squared distance that ALIKE allows in these components
-    bits = num.bit_length()
-    planes = np.random.default_rng(0).standard_normal((TABLES, places.shape[1], bits))
     known = np.empty(0, dtype=np.int64)
+    for low, high in _neighbours(places, num.bit_length()):
+        apart = ((places[low] - places[high]) ** 2).sum(axis=1)
+        wanted = (low < num) & (high != low + num) & (apart <= nearest)
+        known = np.union1d(known, low[wanted] * 2 * num + high[wanted])
+    return np.stack([known // (2 * num), known % (2 * num)], axis=1)
+
+
+def _neighbours(places: np.ndarray, bits: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Pairs of rows, the lower one first, that fall together into a bucket of a table."""
+    planes = np.random.default_rng(0).standard_normal((TABLES, places.shape[1], bits))
     for table in planes.astype(np.float32):
         keys = (places @ table > 0) @ (1 << np.arange(bits))
         order = np.argsort(keys, kind="stable")
         for step in range(1, NEIGHBOURS + 1):
-            together = keys[order[:-step]] == keys[order[step:]]
-            low = np.minimum(order[:-step][together], order[step:][together])
-            high = np.maximum(order[:-step][together], order[step:][together])
-            apart = ((places[low] - places[high]) ** 2).sum(axis=1)
-            wanted = (low < num) & (high != low + num) & (apart <= nearest)
-            known = np.union1d(known, low[wanted] * 2 * num + high[wanted])
-    return np.stack([known // (2 * num), known % (2 * num)], axis=1)
+            one, other = order[:-step], order[step:]
+            together = keys[one] == keys[other]
+            one, other = one[together], other[together]
+            yield np.minimum(one, other), np.maximum(one, other)
 
 
 def _places(details: np.ndarray) -> tuple[np.ndarray, float]:
-    """Principal components of unit vectors, (2 N, up to COMPONENTS), mirror images in the second half;
+    """Principal components of unit vectors, (2 N, COMPONENTS), mirror images in the second half;
     and which share of the variance they hold.
     """
-    some = details[:: -(-len(details) // CHUNK)].reshape(-1, SIZE * SIZE) / np.float32(UNIT)
-    pca = PCA(min(COMPONENTS, len(some)), svd_solver="covariance_eigh").fit(some)
+    some = details[:: -(-len(details) // SAMPLE)].reshape(-1, SIZE * SIZE) / np.float32(UNIT)
+    with np.errstate(invalid="ignore"):  # all equal: no variance to divide by
+        pca = PCA(COMPONENTS, svd_solver="covariance_eigh").fit(some)
     halves = [
         pca.transform(images.reshape(-1, SIZE * SIZE) / np.float32(UNIT))
         for turned in (details, details[:, :, ::-1])
         for images in np.array_split(turned, -(-len(details) // CHUNK))
     ]
-    return np.concatenate(halves).astype(np.float32), float(pca.explained_variance_ratio_.sum())
+    share = np.nan_to_num(pca.explained_variance_ratio_.sum(), nan=1.0)
+    return np.concatenate(halves).astype(np.float32), float(share)

@@ -15,9 +15,10 @@ import numpy as np
 
 from pneumoray import artifact, root
 from pneumoray.data.audit import audit, in_order
-from pneumoray.data.draft import close_gaps, take_over, write_row
+from pneumoray.data.draft import close_gaps, read_rows, take_over, write_row
 from pneumoray.data.image import ImageSettings
 from pneumoray.data.manifest import Finding, Manifest
+from pneumoray.data.near_copies import find_near_copies, thumbnails_of
 from pneumoray.data.read import Event, MapShards, Read, fill, map_threads, read_facts, read_images
 from pneumoray.data.split import regroup
 from pneumoray.errors import DataError, PneumorayError, WorkspaceError
@@ -138,7 +139,7 @@ def _remembered(answer: Path, packs: Path) -> tuple[Pack, list[Finding]] | None:
             return None
         stored = artifact.read_json(answer)
         pack = open_pack(packs / stored["pack"])
-        made = [Finding(**{**f, "image_ids": tuple(f["image_ids"])}) for f in stored["findings"]]
+        made = [Finding.of(finding) for finding in stored["findings"]]
     except (PneumorayError, OSError, KeyError, TypeError):
         return None
     return pack, made
@@ -161,7 +162,9 @@ def _build(
     try:
         with os.fdopen(handle, "w+b") as draft:
             read, left_out = _fill_draft(manifest, settings, packs, draft, reads)
-        noticed = audit(read, left_out)
+        thumbnails = thumbnails_of(read_rows(Path(name), settings.shape), len(read.images))
+        near = find_near_copies(read, thumbnails)
+        noticed = audit(read, left_out, near=near)
         final = _portable(resplit(regroup(read)), packs.parent)
         pack_hash = _hash(final, settings)
         path = packs / pack_hash[:16]

@@ -27,6 +27,12 @@ class Rules(pydantic.BaseModel):
         "about it. null: the one whose name is not negative, as NORMAL or healthy is.",
     )
 
+    join_near_copies: bool = Field(
+        default=False,
+        description="Put images that look like copies of one film, though pixels and patients differ, "
+        "into one split. Which they are, the audit tells.",
+    )
+
     @pydantic.field_validator("patient_rule")
     @classmethod
     def _pattern(cls, rule: str | None) -> str | None:

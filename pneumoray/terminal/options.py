@@ -77,6 +77,12 @@ patient_rule_option = click.option(
     help="Who the patient is: nih, chexpert, ..., or a regular expression on the path below DATA. "
     "[default: the known rule that explains the data]",
 )
+join_near_copies_option = click.option(
+    "--join-near-copies",
+    is_flag=True,
+    default=None,
+    help="Keep images that look like copies of one film in one split.",
+)
 positive_option = click.option(
     "--positive",
     metavar="CLASS",

@@ -6,7 +6,9 @@ import sys
 import click
 
 from pneumoray.terminal.options import (
+    FILE,
     FOLDER,
+    join_near_copies_option,
     json_option,
     patient_rule_option,
     positive_option,
@@ -19,19 +21,31 @@ from pneumoray.terminal.options import (
 @click.option("--images", type=FOLDER, help="What the paths in the table are relative to.")
 @patient_rule_option
 @positive_option
+@join_near_copies_option
+@click.option(
+    "--csv", type=FILE, metavar="FILE", help="Write all pairs and images that findings name."
+)
 @json_option
-def audit(data, images, patient_rule, positive, as_json):
+def audit(data, images, patient_rule, positive, join_near_copies, csv, as_json):
     """Say how an image folder or table is understood; exit 1 if it needs mending."""
     from dataclasses import asdict
 
+    from pneumoray import artifact
     from pneumoray.data.audit import understood
+    from pneumoray.data.leaks import pairs_table
     from pneumoray.stages import prepare
     from pneumoray.terminal.progress import Progress
     from pneumoray.terminal.screens.findings import show_findings, show_understood
 
+    if csv is not None:
+        artifact.check_writable(csv)
     with Progress() as progress:
-        rules = rules_of(patient_rule=patient_rule, positive=positive)
+        rules = rules_of(
+            patient_rule=patient_rule, positive=positive, join_near_copies=join_near_copies
+        )
         manifest, found = prepare.audit_images(data, images, rules, progress)
+    if csv is not None:
+        artifact.write_text(csv, pairs_table(manifest, found).to_csv(index=False))
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in found]))
     else:

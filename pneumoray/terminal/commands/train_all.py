@@ -4,6 +4,7 @@ import click
 
 from pneumoray.terminal.options import (
     as_overrides,
+    join_near_copies_option,
     new_study_options,
     ray_options,
     workspace_option,
@@ -32,6 +33,7 @@ from pneumoray.terminal.stopping import GoesOn
     is_flag=True,
     help="Train though no patient is known: every image then counts as one of its own.",
 )
+@join_near_copies_option
 @click.option("--dry-run", is_flag=True, help="Print trials, hours and disk; start nothing.")
 @yes_option("Don't ask: --fresh may remove, and a study of more than 500 trials may begin.")
 def train_all(
@@ -49,6 +51,7 @@ def train_all(
     fresh,
     allow_leaks,
     no_patients,
+    join_near_copies,
     dry_run,
     yes,
     small,
@@ -66,7 +69,8 @@ def train_all(
     from pneumoray.terminal.screens.leaderboard import next_steps, show_leaderboard
     from pneumoray.terminal.screens.plan import show_plan
 
-    more, wanted = as_overrides(workers=workers, positive=positive), Resources(**resources)
+    more = as_overrides(workers=workers, positive=positive, join_near_copies=join_near_copies)
+    wanted = Resources(**resources)
     with Progress() as progress:
         name = study or default_study(wanted.device, address, progress)
     chosen = study_file.read(name, [*overrides, *more], small)
