@@ -26,7 +26,7 @@ TABLES = 24
 NEIGHBOURS = 8  # in a bucket: bounds the work where very many look alike
 CHUNK = 512
 FEW = 256  # images are compared each with each
-SAMPLE = 2048  # of which the principal components are
+SAMPLE = 512  # of which the principal components are
 
 
 def read_thumbnails(
