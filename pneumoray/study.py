@@ -153,7 +153,7 @@ class Study(Settings, Rules):
 
         Which class is positive, and which images belong together, is part of the packs.
         """
-        of_packs = {"positive", "patient_rule"}
+        of_packs = {"positive", "patient_rule", "join_near_copies"}
         return self.model_dump(exclude={"description", "data", "images", *of_packs})
 
 

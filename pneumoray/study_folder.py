@@ -188,7 +188,7 @@ class StudyFolder:
     def findings(self) -> list[Finding]:
         """What the audit noticed about the study's data when it was last run."""
         found = journal.latest(self.journal, "study", "study").get(self.name, {})
-        return [Finding(**one) for one in found.get("findings", [])]
+        return [Finding.of(one) for one in found.get("findings", [])]
 
     def is_locked(self) -> bool:
         """Whether a process trains or votes this study now."""

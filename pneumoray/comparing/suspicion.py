@@ -16,6 +16,7 @@ _MOST_LINES = 3
 _EXPLAINING = (
     "duplicate",
     "same-pixels",
+    "near-copies",
     "conflicting-labels",
     "leak",
     "group-across-splits",

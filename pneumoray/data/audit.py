@@ -9,6 +9,7 @@ import pandas as pd
 from pneumoray.data.appearance import appearance
 from pneumoray.data.formats import SUFFIXES
 from pneumoray.data.image import Color
+from pneumoray.data.leaks import Pair, across_splits, near_copies_found
 from pneumoray.data.manifest import Finding, Manifest, is_blank
 from pneumoray.data.patients import unknown_patients
 from pneumoray.data.split import is_val_usable, regroup
@@ -18,18 +19,23 @@ IMBALANCE = 2.0  # times as many images in the largest class as in the smallest
 
 
 def audit(
-    manifest: Manifest, findings: Sequence[Finding] = (), color: Color = "grey"
+    manifest: Manifest,
+    findings: Sequence[Finding] = (),
+    color: Color = "grey",
+    *,
+    near: Sequence[Pair] = (),
 ) -> list[Finding]:
     """All findings about a manifest that was read and still has its given splits, `fix` first.
 
     `findings` are those of the listing and of the reading; they are part of the answer. `color` is
-    what models look at.
+    what models look at, `near` are the pairs of near copies among the images.
     """
     images = manifest.images
     joined = regroup(manifest).images  # identical images in one group
     found = list(findings)
     found += _duplicates(images, manifest.classes)
-    found += _across_splits(images, joined)
+    found += across_splits(images, joined, near)
+    found += near_copies_found(images, joined, near)
     found += _classes(joined, manifest.classes)
     found += _patients(manifest)
     found += _validation(joined, manifest.classes)
@@ -94,34 +100,6 @@ def _duplicates(images: pd.DataFrame, classes: tuple[str, ...]) -> list[Finding]
             f" images, such as {same_pixels['id'].iloc[0]}; they share a group, so also a split"
         )
         found.append(_finding("same-pixels", "handled", message, same_pixels))
-    return found
-
-
-def _across_splits(images: pd.DataFrame, joined: pd.DataFrame) -> list[Finding]:
-    """Patients, and identical images of different patients, in more than one given split."""
-    found = []
-    trains = images["split"] != "test"
-    in_test = images["split"] == "test"
-    shared = set(joined["group"][trains]) & set(joined["group"][in_test])
-    if shared:
-        patients = set(images["group"][trains]) & set(images["group"][in_test])
-        rows = images[joined["group"].isin(shared)]
-        why = f"{len(patients)} patients" if patients else "no patient, but identical images"
-        message = (
-            f"{len(shared)} groups are both in the test split and outside it ({why}), such as "
-            f"{', '.join(sorted(shared)[:3])}: the test would flatter; move each to one side, or pass "
-            "--allow-leaks"
-        )
-        found.append(_finding("leak", "fix", message, rows))
-    straddling = set(joined["group"][images["split"] == "train"])
-    straddling &= set(joined["group"][images["split"] == "val"])
-    if straddling:
-        rows = images[joined["group"].isin(straddling) & trains]
-        message = (
-            f"{len(straddling)} groups are in train and in val, such as {min(straddling)}; "
-            "each is kept together when validation is split anew"
-        )
-        found.append(_finding("group-across-splits", "handled", message, rows))
     return found
 
 

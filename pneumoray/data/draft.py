@@ -1,5 +1,6 @@
 """The pixel file of a pack while it is filled: rows read, taken over, moved together."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -76,6 +77,13 @@ def _write_row(draft: BinaryIO, row: int, pixels: np.ndarray) -> None:
     """Write one image at its place. Plain writes: a writable memory map would count as memory."""
     draft.seek(row * pixels.nbytes)
     draft.write(pixels.tobytes())
+
+
+def read_rows(path: Path, shape: tuple[int, int, int]) -> Iterator[np.ndarray]:
+    """The images of a filled draft, in order. Plain reads: a memory map would count as memory."""
+    with path.open("rb") as draft:
+        while row := draft.read(math.prod(shape)):
+            yield np.frombuffer(row, np.uint8).reshape(shape)
 
 
 def _take_over(

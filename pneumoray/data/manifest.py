@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import pandas as pd
 
@@ -24,12 +24,22 @@ NUMBERS = dict.fromkeys(INTEGERS, "int64") | dict.fromkeys(FLOATS, "float64")
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing noticed about the data: must be fixed, was handled, or is good to know."""
+    """One thing noticed about the data: must be fixed, was handled, or is good to know.
+
+    `pairs` are ids of two images each that don't belong on two sides; of a leak the one in test first.
+    """
 
     kind: str
     severity: Literal["fix", "handled", "note"]
     message: str
     image_ids: tuple[str, ...] = ()
+    pairs: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def of(cls, stored: dict[str, Any]) -> Self:
+        """What `asdict` made of one, after a way through JSON."""
+        pairs = tuple((one, other) for one, other in stored.get("pairs", ()))
+        return cls(**stored | {"image_ids": tuple(stored["image_ids"]), "pairs": pairs})
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,10 @@ import numpy as np
 
 from pneumoray import artifact, root
 from pneumoray.data.audit import audit, in_order
-from pneumoray.data.draft import Earlier, fill_draft
+from pneumoray.data.draft import Earlier, fill_draft, read_rows
 from pneumoray.data.image import ImageSettings
 from pneumoray.data.manifest import FACT_COLUMNS, Finding, Manifest
+from pneumoray.data.near_copies import find_near_copies, thumbnails_of
 from pneumoray.data.pseudonyms import hidden
 from pneumoray.data.read import Event, MapShards, Read, map_threads, read_facts, read_images
 from pneumoray.data.said import Range
@@ -149,7 +150,7 @@ def _remembered(answer: Path, packs: Path) -> tuple[Pack, list[Finding]] | None:
         pack = open_pack(packs / stored["pack"])
         if not _is_known(pack):
             return None
-        made = [Finding(**{**f, "image_ids": tuple(f["image_ids"])}) for f in stored["findings"]]
+        made = [Finding.of(finding) for finding in stored["findings"]]
     except (PneumorayError, OSError, KeyError, TypeError):
         return None
     return pack, made
@@ -176,7 +177,9 @@ def _build(
                 draft, manifest, settings, _earlier(packs, settings), reads, pixel_range
             )
         settings = replace(settings, ranges=ranges)
-        noticed = audit(read, left_out, settings.color)
+        thumbnails = thumbnails_of(read_rows(Path(name), settings.shape), len(read.images))
+        near = find_near_copies(read, thumbnails)
+        noticed = audit(read, left_out, settings.color, near=near)
         final = _portable(resplit(regroup(read)), packs.parent)
         pack_hash = _hash(final, settings)
         path = packs / pack_hash[:16]

@@ -84,6 +84,11 @@ class Rules(pydantic.BaseModel):
         default_factory=list,
         description="Rows of a table to leave out: unlabelled (empty, nan, NA, ...), several-labels (A|B).",
     )
+    join_near_copies: bool = Field(
+        default=False,
+        description="Put images that look like copies of one film, though pixels and patients differ, "
+        "into one split. Which they are, the audit tells.",
+    )
 
     @pydantic.field_validator("patient_rule")
     @classmethod

@@ -19,8 +19,27 @@ ROUNDING = 1e-7  # more than the sum of a million differences is off by
 def regroup(manifest: Manifest) -> Manifest:
     """Join the groups of images with identical bytes or identical pixels.
 
-    A joined group takes the first of its names in the alphabet, so it doesn't hang on row order.
+    Blank images are equal, and of nobody. A joined group takes the first of its names in the alphabet,
+    so it doesn't hang on row order.
     """
+    images = manifest.images[~is_blank(manifest.images)]
+    links = []
+    for column in ("sha256", "pixel_sha256"):
+        first: dict[str, str] = {}
+        for value, group in zip(images[column], images["group"], strict=True):
+            if (known := first.setdefault(value, group)) != group:
+                links.append((known, group))
+    return _joined(manifest, links)
+
+
+def join_pairs(manifest: Manifest, pairs: Iterable[tuple[str, str]]) -> Manifest:
+    """Join the groups of the images of each pair (ids), as `regroup` does."""
+    group = dict(zip(manifest.images["id"], manifest.images["group"], strict=True))
+    return _joined(manifest, [(group[one], group[other]) for one, other in pairs])
+
+
+def _joined(manifest: Manifest, links: Iterable[tuple[str, str]]) -> Manifest:
+    """With the groups of each link in one."""
     parent: dict[str, str] = {}
 
     def find(group: str) -> str:
@@ -29,13 +48,10 @@ def regroup(manifest: Manifest) -> Manifest:
             group = above
         return group
 
+    for link in links:
+        one, other = sorted(map(find, link))
+        parent[other] = one
     images = manifest.images
-    alike = images[~is_blank(images)]  # blank images are equal, and of nobody
-    for column in ("sha256", "pixel_sha256"):
-        first: dict[str, str] = {}
-        for value, group in zip(alike[column], alike["group"], strict=True):
-            one, other = sorted((find(first.setdefault(value, group)), find(group)))
-            parent[other] = one
     return manifest.with_images(images.assign(group=[find(group) for group in images["group"]]))
 
 

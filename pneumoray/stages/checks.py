@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 from pneumoray import checkpoint
 from pneumoray.config import Config
 from pneumoray.data import split
+from pneumoray.data.leaks import leak_pairs
 from pneumoray.data.manifest import Manifest
 from pneumoray.data.patients import KNOWN, unknown_patients
-from pneumoray.errors import DataError, StudyError, WorkspaceError
+from pneumoray.errors import DataError, StudyError, WorkspaceError, counted, some_of
 from pneumoray.grid import configurations
 from pneumoray.journal import latest
 from pneumoray.models import own_code, weights
@@ -16,7 +17,7 @@ from pneumoray.stages.prepare import OnEvent
 from pneumoray.study import Study, optional_backbones, without_backbones
 from pneumoray.study_folder import StudyFolder
 
-_NAMED = 3  # patients in the message about a leak
+_NAMED = 3  # pairs in the message about a leak
 
 
 def check_listed(
@@ -101,11 +102,12 @@ def check_leaks(manifest: Manifest, allow_leaks: bool) -> bool:
     """Whether the given test split shares groups with the rest. Raises DataError unless allowed."""
     shared = split.leaks(manifest)
     if shared and not allow_leaks:
-        more = f" and {len(shared) - _NAMED} more" if len(shared) > _NAMED else ""
+        pairs = [" and ".join(pair) for pair in leak_pairs(manifest.images)]
         raise DataError(
-            f"{len(shared)} patients or copies are in test and in train: "
-            f"{', '.join(shared[:_NAMED])}{more}; 'pneumoray audit --json' lists their images: "
-            "move them to one split, or mark every run with --allow-leaks"
+            f"patients or copies are in test and in train, {counted(len(shared), 'group')} in "
+            f"{counted(len(pairs), 'pair')} of images: {some_of(pairs, _NAMED)}; 'pneumoray audit DATA "
+            "--csv FILE' lists all: move one image of each to the other's split, or mark every run with "
+            "--allow-leaks"
         )
     return bool(shared)
 

@@ -7,19 +7,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pneumoray import ray_job
+from pneumoray import artifact, ray_job
 from pneumoray.config import Config
 from pneumoray.data import classes as ordering
 from pneumoray.data import split
 from pneumoray.data.audit import audit
 from pneumoray.data.demo import make_demo
 from pneumoray.data.folder import scan
-from pneumoray.data.manifest import Finding, Manifest
+from pneumoray.data.manifest import FILE_COLUMNS, Finding, Manifest
+from pneumoray.data.near_copies import find_near_copies, read_thumbnails
 from pneumoray.data.pack import ImageSettings, Pack, is_made, make_pack
 from pneumoray.data.photographs import make_photographs
 from pneumoray.data.pseudonyms import Pseudonyms
 from pneumoray.data.ranges import decide
-from pneumoray.data.read import map_threads, read_facts
+from pneumoray.data.read import MapShards, map_threads
 from pneumoray.data.rules import Rules
 from pneumoray.errors import DataError
 from pneumoray.study import Study
@@ -106,6 +107,8 @@ def pack_images(
     tell_understood(manifest, on_event)
     tell_positive(manifest, study.positive, on_event)
     tell_patients(findings, on_event)
+    if study.join_near_copies:
+        manifest = _near_joined(manifest, workspace, map_shards, on_event)
     fractions = _fractions(study)
     packs, noticed = {}, list(findings)
     for settings in dict.fromkeys(settings_of(config) for config in configs):
@@ -121,6 +124,21 @@ def pack_images(
             pixel_range=study.pixel_range,
         )
     return Prepared(packs, noticed)
+
+
+def _near_joined(
+    manifest: Manifest, workspace: Workspace, map_shards: MapShards, on_event: OnEvent
+) -> Manifest:
+    """With near copies in one group, the same for every pack of the images.
+
+    What they are is remembered, so that a study goes on without reading its images for it.
+    """
+    files = manifest.images[["id", *FILE_COLUMNS]].to_csv(index=False)
+    answer = workspace.packs / "near-copies" / f"{artifact.digest(files)[:32]}.json"
+    if not answer.exists():
+        read, _, thumbnails = read_thumbnails(manifest, map_shards, on_event)
+        artifact.write_json(answer, find_near_copies(read, thumbnails))
+    return split.join_pairs(manifest, artifact.read_json(answer, "delete it"))
 
 
 def is_packed(
@@ -168,6 +186,9 @@ def audit_images(
     manifest, findings = scan(data, images, rules, Pseudonyms(workspace.root))
     tell_understood(manifest, on_event)
     tell_positive(manifest, rules.positive, on_event)
-    read, unreadable = read_facts(manifest, on_event=on_event)
+    read, unreadable, thumbnails = read_thumbnails(manifest, on_event=on_event)
     _, of_ranges = decide(read.images, rules.pixel_range)
-    return read, audit(read, [*findings, *unreadable, *of_ranges])
+    near = find_near_copies(read, thumbnails)
+    if rules.join_near_copies:
+        read = split.join_pairs(read, near)
+    return read, audit(read, [*findings, *unreadable, *of_ranges], near=near)

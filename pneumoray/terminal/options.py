@@ -120,6 +120,12 @@ understanding_options = options(
         help="Leave out rows of a table without a label, or with several (A|B).",
     ),
 )
+join_near_copies_option = click.option(
+    "--join-near-copies",
+    is_flag=True,
+    default=None,
+    help="Keep images that look like copies of one film in one split.",
+)
 positive_option = click.option(
     "--positive",
     metavar="CLASS",

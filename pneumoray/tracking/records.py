@@ -101,6 +101,7 @@ class Writer:
         findings = pd.DataFrame(record.get("findings") or [])
         if "image_ids" in findings:
             findings["num_images"] = findings.pop("image_ids").map(len)
+            findings = findings.drop(columns="pairs", errors="ignore")
             self.runs.table(run_id, findings, "findings.json")
 
     def _trial(self, record: Record) -> None:

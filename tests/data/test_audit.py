@@ -66,8 +66,13 @@ def test_a_patient_of_the_test_split_elsewhere_is_a_leak(kaggle, draw, split):
     draw(kaggle / split / "NORMAL" / "IM-0700-0002.png", 6)
     finding = examine(kaggle)["leak"]
     assert finding.severity == "fix"
-    assert "IM-0700" in finding.message
+    assert finding.message == (
+        "1 group is both in the test split and outside it (1 patient), in 1 pair such as "
+        f"test/NORMAL/IM-0700-0001.png and {split}/NORMAL/IM-0700-0002.png: the test would flatter; move "
+        "one image of each pair to the other's split, or pass --allow-leaks"
+    )
     assert len(finding.image_ids) == 2
+    assert finding.pairs == (("test/NORMAL/IM-0700-0001.png", f"{split}/NORMAL/IM-0700-0002.png"),)
 
 
 def test_an_image_of_the_test_split_elsewhere_is_a_leak(kaggle, draw):
@@ -81,7 +86,11 @@ def test_an_image_of_the_test_split_elsewhere_is_a_leak(kaggle, draw):
 def test_a_patient_in_train_and_val_is_mended_by_the_split(kaggle, draw):
     draw(kaggle / "train" / "NORMAL" / "IM-0700-0001.png", 5)
     draw(kaggle / "val" / "NORMAL" / "IM-0700-0002.png", 6)
-    assert examine(kaggle)["group-across-splits"].severity == "handled"
+    finding = examine(kaggle)["group-across-splits"]
+    assert finding.severity == "handled"
+    assert finding.message == (
+        "1 group is in train and in val, such as IM-0700; it is kept together when validation is split anew"
+    )
 
 
 def test_imbalance_sizes_and_modes_are_noted(kaggle, draw):

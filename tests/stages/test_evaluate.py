@@ -1,11 +1,15 @@
 """A model keeps the order of classes that it was trained with, whatever the data's own would be."""
 
+import shutil
+
 import pytest
 import torch
 
 from pneumoray import bundle
 from pneumoray.config import Config
+from pneumoray.data.rules import Rules
 from pneumoray.errors import DataError, WorkspaceError
+from pneumoray.journal import Journal
 from pneumoray.models import zoo
 from pneumoray.stages.evaluate import evaluate
 
@@ -47,3 +51,32 @@ def test_a_file_that_can_not_be_written_is_refused_before_the_model_or_any_image
     with pytest.raises(WorkspaceError, match=r"can't be written \(Is a directory\)"):
         evaluate(tmp_path / "no-data", tmp_path / "no-model", save=tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_patients_are_those_of_the_models_study(tmp_path, model, xrays):
+    """Else the intervals would be those of other patients than the study's own."""
+    notes = []
+    study = tmp_path / "ws" / "studies" / "x"
+    study.mkdir(parents=True)
+    (study / "study.json").write_text('{"packs": {}, "study": {}}')
+    rule = r"^(IM|person)"  # all of NORMAL are one patient, and all of PNEUMONIA
+    Journal(study / "journal.jsonl").append("study", study="x", config={"patient_rule": rule})
+    shutil.move(model(("NORMAL", "PNEUMONIA")), study / "m")
+    arguments = {"workspace": tmp_path / "ws", "on_event": notes.append}
+    assert evaluate(xrays, study / "m", **arguments)["num_groups"] == 2
+    assert not any("rule" in note.get("text", "") for note in notes)
+    rules = Rules(patient_rule="kermany")
+    assert evaluate(xrays, study / "m", rules=rules, **arguments)["num_groups"] == 30
+
+
+def test_half_known_patients_are_told_of_a_score(model, xrays):
+    notes = []
+    evaluate(
+        xrays,
+        model(("NORMAL", "PNEUMONIA")),
+        rules=Rules(patient_rule="^IM"),
+        on_event=notes.append,
+    )
+    known = "a patient is known of 30 of 60 images only (IM of NORMAL/IM-0000-0000.png)"
+    (text,) = [note["text"] for note in notes if note.get("text", "").startswith(known)]
+    assert text.endswith("--patient-rule says who is who")

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -277,7 +278,7 @@ def test_a_mistake_is_one_line(here, command, prepare, said):
     lines = result.stderr.splitlines()
     assert re.search(said, lines[-1]), result.stderr
     assert lines[-1].startswith("error: ")
-    told = ("read ", "positive class: ", str(here), "  ")  # and the tree of the folders
+    told = ("read ", "positive class: ", "patients are known by the rule ", str(here), "  ")
     assert [line for line in lines if not line.startswith(told)] == [lines[-1]]
     assert result.stdout == ""
     assert written(here / "pneumoray-workspace") == []
@@ -495,6 +496,42 @@ def test_floating_point_is_refused_until_its_range_is_said(here):
     said = ("--set", "pixel_range=[0, 1]")
     packed = invoke("pack", "--study", "small.yaml", "--data", "data", *said)
     assert packed.exit_code == 0, packed.output
+
+
+def test_audit_names_both_images_of_each_pair_twenty_of_them_and_all_in_a_table(here):
+    for split in ("train", "test"):
+        shutil.copytree(here / "xrays", here / "data" / split)
+    result = invoke("audit", "data", "--csv", "pairs.csv")
+    assert result.exit_code == 1
+    pairs = [line.strip() for line in result.stdout.splitlines() if line.startswith("  ")]
+    assert len(pairs) == 21
+    assert pairs[0] == "test/NORMAL/IM-0000-0000.png and train/NORMAL/IM-0000-0000.png"
+    assert pairs[-1] == "and 40 more pairs: --csv FILE writes all"
+    table = pd.read_csv(here / "pairs.csv")
+    leaks = table[table["finding"] == "leak"]
+    assert len(leaks) == 60
+    assert (
+        leaks["image"].str.removeprefix("test") == leaks["other_image"].str.removeprefix("train")
+    ).all()
+    assert set(leaks["why"]) == {"same bytes"}
+
+
+def test_a_near_copy_is_told_and_kept_in_one_split_where_asked(here):
+    shutil.copytree(here / "xrays", here / "data")
+    film = Image.open(here / "data" / "NORMAL" / "IM-0003-0006.png")
+    film.point(lambda value: value // 2 + 40).save(here / "data" / "NORMAL" / "IM-0900-0001.png")
+    told = {f["kind"]: f for f in json.loads(invoke("audit", "data", "--json").stdout)}
+    assert told["near-copies"]["severity"] == "note"
+    assert told["near-copies"]["pairs"] == [["NORMAL/IM-0003-0006.png", "NORMAL/IM-0900-0001.png"]]
+    joined = invoke("audit", "data", "--json", "--join-near-copies")
+    assert {f["kind"]: f["severity"] for f in json.loads(joined.stdout)}["near-copies"] == "handled"
+    packed = invoke("pack", "--study", "small.yaml", *DATA, "--set", "join_near_copies=true")
+    assert packed.exit_code == 0, packed.output
+    images = pd.read_csv(Path(packed.stdout.split(":")[0]) / "manifest.csv").set_index("id")
+    assert images["group"]["NORMAL/IM-0900-0001.png"] == "IM-0003"
+    again = invoke("pack", "--study", "small.yaml", *DATA, "--set", "join_near_copies=true")
+    assert again.stdout == packed.stdout
+    assert "of 61 images" not in again.stderr  # neither packed nor looked at again
 
 
 def test_options_out_of_range_name_the_range(here):

@@ -4,6 +4,7 @@ import click
 
 from pneumoray.terminal.options import (
     as_overrides,
+    join_near_copies_option,
     new_study_options,
     ray_options,
     workspace_option,
@@ -32,6 +33,7 @@ from pneumoray.terminal.stopping import GoesOn
     is_flag=True,
     help="Train though no patient is known: every image then counts as one of its own.",
 )
+@join_near_copies_option
 @click.option("--dry-run", is_flag=True, help="Print trials, hours and disk; start nothing.")
 @yes_option("Don't ask: --fresh may remove, and a study of more than 500 trials may begin.")
 def train_all(
@@ -54,6 +56,7 @@ def train_all(
     fresh,
     allow_leaks,
     no_patients,
+    join_near_copies,
     dry_run,
     yes,
     small,
@@ -79,6 +82,7 @@ def train_all(
         label_of=label_of,
         leave_out=leave_out,
         positive=positive,
+        join_near_copies=join_near_copies,
     )
     wanted = Resources(**resources)
     with Progress() as progress:

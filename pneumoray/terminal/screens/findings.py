@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from pneumoray.errors import counted
 from pneumoray.terminal.console import say
 from pneumoray.terminal.table import Table
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 _SEVERITY_STYLES = {"fix": "bold red", "handled": "yellow", "note": "dim"}
 _MOST_CLASSES = 40  # that are shown one by one
+_MOST_PAIRS = 20
 _INDENT = max(map(len, _SEVERITY_STYLES)) + 2
 
 
@@ -42,3 +44,7 @@ def show_findings(found: Sequence["Finding"]) -> None:
         images = f", {count} image{'s' if count > 1 else ''}" if count else ""
         style = _SEVERITY_STYLES[finding.severity]
         say(f"{finding.kind}{images}: {finding.message}", style, f"{finding.severity:{_INDENT}}")
+        for one, other in finding.pairs[:_MOST_PAIRS]:
+            say(f"{one} and {other}", "", " " * _INDENT)
+        if (more := len(finding.pairs) - _MOST_PAIRS) > 0:
+            say(f"and {counted(more, 'more pair')}: --csv FILE writes all", "", " " * _INDENT)
