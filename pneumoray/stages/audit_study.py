@@ -1,0 +1,103 @@
+"""audit_study: labels that a study's models contradict, and properties that tell its classes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pneumoray.data.manifest import Finding
+from pneumoray.data.pack import Pack, open_pack
+from pneumoray.data.properties import properties_of
+from pneumoray.data.split import subset
+from pneumoray.errors import StudyError
+from pneumoray.evaluation import label_errors, shortcuts
+from pneumoray.evaluation.metrics import auroc
+from pneumoray.stages.champion import candidates
+from pneumoray.study_folder import StudyFolder
+from pneumoray.voting import Candidate, champions, soft_vote
+from pneumoray.workspace import Workspace, open_workspace
+
+MOST_IMAGES = 10_000  # whose properties are looked at: the interval is then 0.02 wide
+
+
+@dataclass(frozen=True)
+class StudyAudit:
+    """What a study's models and its Pack say of its labels.
+
+    `suspects` are those of `label_errors.suspects`, `properties` those of
+    `shortcuts.score_properties`, of `num_looked_at` images outside the test split.
+    """
+
+    study: str
+    models: tuple[str, ...]  # the trials that judged
+    val_auroc: float  # of their mean
+    num_judged: int  # images of the validation split
+    num_learned: int  # images of the train split, which the models learned from
+    num_looked_at: int
+    suspects: pd.DataFrame
+    properties: pd.DataFrame
+    findings: list[Finding]
+
+
+def audit_study(study: str | None = None, workspace: Path | str | None = None) -> StudyAudit:
+    """Likely label errors in a study's validation split, and shortcuts in train and validation.
+
+    The models are the champions' configurations with all their seeds, and their probabilities are
+    averaged. No weight of theirs has learned from a validation label. Nothing of the test split is
+    looked at. Raises StudyError where no trial has ended, DataError where the Pack is gone.
+    """
+    place = open_workspace(workspace, to_write=False)
+    folder = place.find(study)
+    judges = _judges(folder)
+    val = soft_vote([judge.val for judge in judges])
+    pack = _pack(place, folder)
+    suspects = label_errors.suspects(val)
+    score = auroc(val.labels, val.probs)
+    doubted = label_errors.findings(suspects, len(val.labels), score)
+    rows = _rows(pack)
+    images = pack.manifest.images.iloc[rows]
+    properties = shortcuts.score_properties(
+        properties_of(pack, rows),
+        images["label"].to_numpy(),
+        images["group"].to_numpy(dtype=str),
+        pack.manifest.classes,
+    )
+    return StudyAudit(
+        study=folder.name,
+        models=tuple(judge.trial for judge in judges),
+        val_auroc=score,
+        num_judged=len(val.labels),
+        num_learned=len(pack.rows("train")),
+        num_looked_at=len(rows),
+        suspects=suspects,
+        properties=properties,
+        findings=[*doubted, *shortcuts.findings(properties)],
+    )
+
+
+def _judges(folder: StudyFolder) -> list[Candidate]:
+    """Every seed of the champions' configurations, less those whose probabilities are none."""
+    found = candidates(folder)
+    chosen = {champion.config_id for champion in champions(found, len(found))}
+    judges = [one for one in found if one.config_id in chosen and np.isfinite(one.val.probs).all()]
+    if not judges:
+        raise StudyError(
+            f"no champion of study {folder.name} gives probabilities: train it again with a lower lr"
+        )
+    return judges
+
+
+def _pack(place: Workspace, folder: StudyFolder) -> Pack:
+    """The study's pack of the largest images: all have the same rows."""
+    hashes = folder.identity()["packs"].values()
+    packs = [open_pack(place.packs / pack_hash[:16]) for pack_hash in hashes]
+    return max(packs, key=lambda pack: pack.settings.num_bytes)
+
+
+def _rows(pack: Pack) -> np.ndarray:
+    """Rows outside the test split, of at most about MOST_IMAGES images in whole groups."""
+    images = pack.manifest.images
+    outside = images[images["split"] != "test"]
+    kept = subset(pack.manifest.with_images(outside.reset_index()), MOST_IMAGES)
+    return kept.images["index"].to_numpy()
