@@ -43,9 +43,9 @@ def _of_pixels(stored: np.ndarray) -> pd.DataFrame:
     laplacian = 4 * inner - up - down - grey[:, 1:-1, :-2] - grey[:, 1:-1, 2:]
     contrast = grey.std(axis=(1, 2))
     found = {
-        "brightness": grey.mean(axis=(1, 2)),
+        "brightness": grey.mean(axis=(1, 2), dtype=np.float64),
         "contrast": contrast,
-        "border": frame.mean(axis=1),
+        "border": frame.mean(axis=1, dtype=np.float64),
         "black_border": (frame < _BLACK).mean(axis=1),
         "sharpness": np.where(
             contrast > _CONSTANT, laplacian.std(axis=(1, 2)) / np.maximum(contrast, _CONSTANT), 0

@@ -4,43 +4,53 @@ import numpy as np
 import pandas as pd
 
 from pneumoray.data.manifest import Finding
+from pneumoray.evaluation.calibration import calibrate
 from pneumoray.predictions import Predictions
 
+_ROUNDING = 1e-6  # of a mean
 _WEAK_AUROC = 0.8  # of models whose doubts say more about them than about the labels
 
 
 def suspects(predictions: Predictions) -> pd.DataFrame:
     """The images of out-of-sample predictions that are likely labelled wrongly, the likeliest first.
 
-    Confident learning (Northcutt, Jiang, Chuang, JAIR 70, 2021), its confident joint: an image is
-    counted as of class j where its probability of j is at least the mean that the images labelled j
-    have, and of the largest where that holds for several. Those counted as of another class than
-    their label, and called another, are listed, by their normalized margin: the probability of the
-    label, less the largest of another class.
-
-    Columns: image, patient (its group), label and suggested (names of classes), and the probability
-    of each: prob_label, prob_suggested.
+    They are those of `doubted`, by the calibrated probability of the class that they look like.
+    Columns: image, patient (its group), label and looks_like (names of classes), and the calibrated
+    probability of each: prob_label, prob_looks_like.
     """
-    labels, probs = predictions.labels, predictions.probs
-    rows = np.arange(len(labels))
-    counted = np.where(probs >= _thresholds(labels, probs), probs, -np.inf)
-    suggested = counted.argmax(axis=1)
-    doubted = (counted.max(axis=1) > 0) & (suggested != labels) & (probs.argmax(axis=1) != labels)
-    others = probs.copy()
-    others[rows, labels] = -np.inf
-    margin = probs[rows, labels] - others.max(axis=1)
+    labels, rows = predictions.labels, np.arange(len(predictions.labels))
+    probs = calibrate(labels, predictions.probs)
+    looks_like = doubted(labels, probs)
     table = pd.DataFrame(
         {
             "image": predictions.image_ids,
             "patient": predictions.groups,
             "label": [predictions.classes[label] for label in labels],
-            "suggested": [predictions.classes[label] for label in suggested],
+            "looks_like": [predictions.classes[label] for label in looks_like],
             "prob_label": probs[rows, labels],
-            "prob_suggested": probs[rows, suggested],
+            "prob_looks_like": probs[rows, looks_like],
         }
-    )
+    )[looks_like != labels]
+    margin = table["prob_label"] - table["prob_looks_like"]
     order = np.lexsort((table["image"], margin))
-    return table.iloc[order[doubted[order]]].reset_index(drop=True)
+    return table.iloc[order].reset_index(drop=True)
+
+
+def doubted(labels: np.ndarray, probs: np.ndarray) -> np.ndarray:
+    """The class that each image looks like, (N,): its label, but where that is likely an error.
+
+    Confident learning (Northcutt, Jiang, Chuang, JAIR 70, 2021), the off-diagonal of its confident
+    joint: an image is counted as of class j where its probability of j is at least the mean that
+    the images labelled j have, and of the likeliest where that holds for several. An image that is
+    counted as of another class than its label, and has another as its likeliest, is doubted.
+    `labels` is (N,), `probs` (N, C), out of sample.
+    """
+    own = np.eye(probs.shape[1])[labels]
+    num_images = own.sum(axis=0)
+    means = np.where(num_images > 0, (own * probs).sum(axis=0) / np.maximum(num_images, 1), np.inf)
+    counted = np.where(probs >= means - _ROUNDING, probs, 0)
+    is_doubted = (counted.max(axis=1) > 0) & (probs.argmax(axis=1) != labels)
+    return np.where(is_doubted, counted.argmax(axis=1), labels)
 
 
 def findings(listed: pd.DataFrame, num_judged: int, val_auroc: float) -> list[Finding]:
@@ -52,14 +62,6 @@ def findings(listed: pd.DataFrame, num_judged: int, val_auroc: float) -> list[Fi
     message = (
         f"{num} of {num_judged} validation images {'is' if num == 1 else 'are'} likely labelled wrongly, "
         f"such as {first['image']}, which is labelled {first['label']} and looks like "
-        f"{first['suggested']}: look at each, and correct the labels that are wrong{weak}"
+        f"{first['looks_like']}: look at each, and correct the labels that are wrong{weak}"
     )
     return [Finding("label-error", "note", message, tuple(listed["image"]))]
-
-
-def _thresholds(labels: np.ndarray, probs: np.ndarray) -> np.ndarray:
-    """Of each class, the mean probability that its own images have of it; inf where it has none."""
-    own = np.eye(probs.shape[1])[labels]
-    num_images = own.sum(axis=0)
-    means = (own * probs).sum(axis=0) / np.maximum(num_images, 1)
-    return np.where(num_images > 0, means, np.inf)

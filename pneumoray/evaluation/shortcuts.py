@@ -4,13 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from scipy.stats import rankdata
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.tree import DecisionTreeClassifier
 
 from pneumoray.data.manifest import Finding
 from pneumoray.evaluation.intervals import bootstrap
-from pneumoray.evaluation.metrics import auroc
 from pneumoray.predictions import log_probs
 
 LEAST_AUROC = 0.7  # the interval of a shortcut lies above it
@@ -21,23 +22,24 @@ COLUMNS = ("property", "class", "auroc", "low", "high", "is_shortcut")
 OF_FILES = ("width", "height", "aspect", "depth", "polarity", "mode", "format", "jpeg_quality")
 _FOLDS = 5
 _LEAVES = 8  # of the tree that guesses by one property
-_LEAF_SHARE = 0.01  # of the images: a leaf has as many, so that no tree learns single images
+_LEAF_SHARE = 0.05  # of the images: a leaf has as many, so that no tree learns single images
+_BELOW_ALL = -1e9
 
 
 def score_properties(
     properties: pd.DataFrame, labels: np.ndarray, groups: np.ndarray, classes: Sequence[str]
 ) -> pd.DataFrame:
-    """How well each property tells the class of patients that were not looked at: a row a property.
+    """How well each property tells the class: a row a property, all of them together first.
 
-    `properties` is (N, ...), of numbers (nan is one more value) or words; `labels` (N,) index
-    `classes`, `groups` are (N,). The columns are COLUMNS: `auroc`, its 95 % interval over patients
-    from `low` to `high`, and whether that lies above LEAST_AUROC. `class` is told from the others:
-    of two classes the second, of several the one that is told best.
+    `properties` is (N, ...), of numbers (nan is below all) or words; `labels` (N,) index `classes`,
+    `groups` are (N,). The columns are COLUMNS: `auroc`, its 95 % interval over patients from `low`
+    to `high`, and whether that lies above LEAST_AUROC. `class` is told from the others: of two
+    classes the second, of several the one that is told best.
 
-    A small decision tree guesses by each property; a logistic regression weighs what the trees say,
-    for all of them together, which is the first row. Both are fitted on four fifths of the patients
-    and guess for the last fifth, in turn. What never varies has no row, and there is none where
-    fewer than two classes have MIN_GROUPS patients.
+    A number tells by its order, up or down; it tells, as words do, by what a small decision tree
+    guesses of it, where that is more. All together are a logistic regression of what the trees say.
+    Both are fitted on four fifths of the patients and guess for the last fifth, in turn. What never
+    varies has no row, and there is none where fewer than two classes have MIN_GROUPS patients.
     """
     of_class = pd.Series(groups).groupby(labels).nunique()
     tested = np.array(of_class[of_class >= MIN_GROUPS].nlargest(MOST_CLASSES).index.sort_values())
@@ -46,14 +48,18 @@ def score_properties(
     if len(tested) < 2 or varying.empty:
         return pd.DataFrame(columns=list(COLUMNS))
     codes, groups = np.searchsorted(tested, labels[kept]), groups[kept]
+    asked = [1] if len(tested) == 2 else range(len(tested))
     rows = []
     for name, probs in _out_of_fold(varying, codes, groups).items():
-        each = {code: _versus_rest(probs, code) for code in range(len(tested))}
-        scores = {code: auroc((codes == code).astype(int), each[code]) for code in each}
-        code = 1 if len(tested) == 2 else max(scores, key=lambda code: scores[code])
-        is_it = (codes == code).astype(int)
-        low, high = bootstrap(is_it, each[code], groups, metrics=["auroc"])["auroc"]
-        rows.append((name, classes[tested[code]], scores[code], low, high, low > LEAST_AUROC))
+        ways = [(code, probs[:, code]) for code in asked]
+        if name in varying and pd.api.types.is_numeric_dtype(varying[name]):
+            ranks = rankdata(_numbers(varying[name])) / len(codes)
+            ways += [(code, order) for code in asked for order in (ranks, 1 - ranks)]
+        aurocs = [roc_auc_score(codes == code, scores) for code, scores in ways]
+        code, scores = ways[int(np.argmax(aurocs))]
+        both = np.stack([1 - scores, scores], axis=1)
+        low, high = bootstrap((codes == code).astype(int), both, groups, metrics=["auroc"])["auroc"]
+        rows.append((name, classes[tested[code]], max(aurocs), low, high, low > LEAST_AUROC))
     rows.sort(key=lambda row: (row[0] != TOGETHER, -row[2]))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -114,11 +120,7 @@ def _out_of_fold(
 
 
 def _numbers(column: pd.Series) -> np.ndarray:
-    """A property as a tree can cut it: words by their place in the alphabet."""
+    """A property in order: words by the alphabet, and nan below all numbers."""
     if pd.api.types.is_numeric_dtype(column):
-        return column.to_numpy(np.float64)
+        return np.nan_to_num(column.to_numpy(np.float64), nan=_BELOW_ALL)
     return np.unique(column.astype(str), return_inverse=True)[1].astype(np.float64)
-
-
-def _versus_rest(probs: np.ndarray, code: int) -> np.ndarray:
-    return np.stack([1 - probs[:, code], probs[:, code]], axis=1)

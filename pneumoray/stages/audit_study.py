@@ -1,6 +1,6 @@
 """audit_study: labels that a study's models contradict, and properties that tell its classes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,9 @@ from pneumoray.data.properties import properties_of
 from pneumoray.data.split import subset
 from pneumoray.errors import StudyError
 from pneumoray.evaluation import label_errors, shortcuts
+from pneumoray.evaluation.calibration import calibrate
 from pneumoray.evaluation.metrics import auroc
+from pneumoray.predictions import Predictions
 from pneumoray.stages.champion import candidates
 from pneumoray.study_folder import StudyFolder
 from pneumoray.voting import Candidate, champions, soft_vote
@@ -43,14 +45,15 @@ class StudyAudit:
 def audit_study(study: str | None = None, workspace: Path | str | None = None) -> StudyAudit:
     """Likely label errors in a study's validation split, and shortcuts in train and validation.
 
-    The models are the champions' configurations with all their seeds, and their probabilities are
-    averaged. No weight of theirs has learned from a validation label. Nothing of the test split is
+    The models are the champions' configurations with all their seeds; their probabilities are
+    averaged, each calibrated first, so that a weak model says little. No weight has learned from a
+    validation label, though epochs and champions were chosen by them. Nothing of the test split is
     looked at. Raises StudyError where no trial has ended, DataError where the Pack is gone.
     """
     place = open_workspace(workspace, to_write=False)
     folder = place.find(study)
     judges = _judges(folder)
-    val = soft_vote([judge.val for judge in judges])
+    val = soft_vote([_calibrated(judge.val) for judge in judges])
     pack = _pack(place, folder)
     suspects = label_errors.suspects(val)
     score = auroc(val.labels, val.probs)
@@ -86,6 +89,10 @@ def _judges(folder: StudyFolder) -> list[Candidate]:
             f"no champion of study {folder.name} gives probabilities: train it again with a lower lr"
         )
     return judges
+
+
+def _calibrated(val: Predictions) -> Predictions:
+    return replace(val, probs=calibrate(val.labels, val.probs))
 
 
 def _pack(place: Workspace, folder: StudyFolder) -> Pack:

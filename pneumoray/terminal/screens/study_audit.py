@@ -54,7 +54,7 @@ def _show_suspects(suspects: pd.DataFrame) -> None:
     longest = int(_MOST_OF_NAME * width())
     for row in suspects.head(_MOST_SUSPECTS).to_dict("records"):
         name = shortened(row["image"], longest)
-        table.add_row(name, row["label"], row["suggested"], f"{row['prob_suggested']:.3f}")
+        table.add_row(name, row["label"], row["looks_like"], f"{row['prob_looks_like']:.3f}")
     table.show()
     if (more := len(suspects) - _MOST_SUSPECTS) > 0:
         say(f"and {more} more: --json or --csv FILE has them all")
