@@ -15,8 +15,8 @@ def suspects(predictions: Predictions) -> pd.DataFrame:
     """The images of out-of-sample predictions that are likely labelled wrongly, the likeliest first.
 
     They are those of `doubted`, by the calibrated probability of the class that they look like.
-    Columns: image, patient (its group), label and looks_like (names of classes), and the calibrated
-    probability of each: prob_label, prob_looks_like.
+    Columns: image, patient (its group), class (its label) and looks_like, and the calibrated
+    probability of each: prob_class, prob_looks_like.
     """
     labels, rows = predictions.labels, np.arange(len(predictions.labels))
     probs = calibrate(labels, predictions.probs)
@@ -25,13 +25,13 @@ def suspects(predictions: Predictions) -> pd.DataFrame:
         {
             "image": predictions.image_ids,
             "patient": predictions.groups,
-            "label": [predictions.classes[label] for label in labels],
+            "class": [predictions.classes[label] for label in labels],
             "looks_like": [predictions.classes[label] for label in looks_like],
-            "prob_label": probs[rows, labels],
+            "prob_class": probs[rows, labels],
             "prob_looks_like": probs[rows, looks_like],
         }
     )[looks_like != labels]
-    margin = table["prob_label"] - table["prob_looks_like"]
+    margin = table["prob_class"] - table["prob_looks_like"]
     order = np.lexsort((table["image"], margin))
     return table.iloc[order].reset_index(drop=True)
 
@@ -61,7 +61,7 @@ def findings(listed: pd.DataFrame, num_judged: int, val_auroc: float) -> list[Fi
     weak = "; most may be mistakes of the models, which are weak" if val_auroc < _WEAK_AUROC else ""
     message = (
         f"{num} of {num_judged} validation images {'is' if num == 1 else 'are'} likely labelled wrongly, "
-        f"such as {first['image']}, which is labelled {first['label']} and looks like "
+        f"such as {first['image']}, which is labelled {first['class']} and looks like "
         f"{first['looks_like']}: look at each, and correct the labels that are wrong{weak}"
     )
     return [Finding("label-error", "note", message, tuple(listed["image"]))]

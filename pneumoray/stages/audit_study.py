@@ -10,7 +10,6 @@ from pneumoray.data.manifest import Finding
 from pneumoray.data.pack import Pack, open_pack
 from pneumoray.data.properties import properties_of
 from pneumoray.data.split import subset
-from pneumoray.errors import StudyError
 from pneumoray.evaluation import label_errors, shortcuts
 from pneumoray.evaluation.calibration import calibrate
 from pneumoray.evaluation.metrics import auroc
@@ -40,6 +39,13 @@ class StudyAudit:
     suspects: pd.DataFrame
     properties: pd.DataFrame
     findings: list[Finding]
+
+    def images_table(self) -> pd.DataFrame:
+        """The suspects beside the finding that names them, and their split."""
+        about = pd.DataFrame({"finding": "label-error", "severity": "note"}, self.suspects.index)
+        table = pd.concat([about, self.suspects], axis=1)
+        table.insert(3, "split", "val")
+        return table
 
 
 def audit_study(study: str | None = None, workspace: Path | str | None = None) -> StudyAudit:
@@ -80,15 +86,10 @@ def audit_study(study: str | None = None, workspace: Path | str | None = None) -
 
 
 def _judges(folder: StudyFolder) -> list[Candidate]:
-    """Every seed of the champions' configurations, less those whose probabilities are none."""
+    """Every seed of the champions' configurations."""
     found = candidates(folder)
     chosen = {champion.config_id for champion in champions(found, len(found))}
-    judges = [one for one in found if one.config_id in chosen and np.isfinite(one.val.probs).all()]
-    if not judges:
-        raise StudyError(
-            f"no champion of study {folder.name} gives probabilities: train it again with a lower lr"
-        )
-    return judges
+    return [one for one in found if one.config_id in chosen]
 
 
 def _calibrated(val: Predictions) -> Predictions:

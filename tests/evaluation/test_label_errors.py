@@ -95,9 +95,9 @@ def test_planted_errors_come_first_with_their_names_and_probabilities():
     assert len(listed) < 2 * len(wrong)
     first = listed.iloc[0]
     label = labels[int(first["image"].removesuffix(".png"))]
-    assert (first["label"], first["looks_like"]) == (("A", "B"), ("B", "A"))[label]
+    assert (first["class"], first["looks_like"]) == (("A", "B"), ("B", "A"))[label]
     assert (listed["prob_looks_like"] > 0.5).all()
-    assert np.allclose(listed["prob_label"] + listed["prob_looks_like"], 1)
+    assert np.allclose(listed["prob_class"] + listed["prob_looks_like"], 1)
     assert listed["prob_looks_like"].is_monotonic_decreasing
 
 
@@ -107,7 +107,7 @@ def test_a_model_that_takes_all_classes_for_as_frequent_lists_the_same():
     balanced = planted(shift=-np.log(3))[1]
     listed, same = (suspects(predictions(labels, of)) for of in (probs, balanced))
     assert listed["image"].tolist() == same["image"].tolist()
-    assert np.allclose(listed["prob_label"], same["prob_label"], atol=1e-3)
+    assert np.allclose(listed["prob_class"], same["prob_class"], atol=1e-3)
 
 
 def test_the_patient_stands_beside_each_image():
@@ -133,7 +133,7 @@ def test_the_finding_names_the_likeliest_and_all_images_in_order():
     first = listed.iloc[0]
     assert finding.message.startswith(
         f"{len(listed)} of 1000 validation images are likely labelled wrongly, such as "
-        f"{first['image']}, which is labelled {first['label']} and looks like {first['looks_like']}: "
+        f"{first['image']}, which is labelled {first['class']} and looks like {first['looks_like']}: "
     )
     assert "weak" not in finding.message
     assert "which are weak" in findings(listed, len(labels), 0.7)[0].message

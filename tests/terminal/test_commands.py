@@ -532,7 +532,18 @@ def test_a_job_refuses_every_relative_path_that_it_is_given(arguments):
             ["compare", "--by", "lr", "--csv", "--markdown"],
             "error: --csv and --markdown exclude each other. See 'pneumoray compare --help'.",
         ),
-        (["audit"], "error: Missing argument 'DATA'. See 'pneumoray audit --help'."),
+        (
+            ["audit"],
+            "error: Missing argument 'DATA' or option '--study'. See 'pneumoray audit --help'.",
+        ),
+        (
+            ["audit", ".", "--study", "x"],
+            "error: DATA and --study exclude each other. See 'pneumoray audit --help'.",
+        ),
+        (
+            ["audit", "--positive", "A", "--study", "x"],
+            "error: --positive and --study exclude each other. See 'pneumoray audit --help'.",
+        ),
     ],
 )
 def test_a_usage_error_is_one_sentence_and_where_help_is(command, line):

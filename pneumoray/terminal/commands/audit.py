@@ -6,6 +6,7 @@ import sys
 import click
 
 from pneumoray.terminal.options import (
+    FILE,
     FOLDER,
     json_option,
     patient_rule_option,
@@ -16,35 +17,44 @@ from pneumoray.terminal.options import (
 
 
 @click.command()
-@click.argument("data", type=FOLDER, required=False)
+@click.argument("data", type=FOLDER, required=False, metavar="DATA")
 @click.option("--images", type=FOLDER, help="What the paths in the table are relative to.")
 @patient_rule_option
 @positive_option
-@click.option("--study", metavar="NAME", help="Instead of DATA: a study that was trained.")
+@click.option("--study", metavar="NAME", help="In place of DATA: a study that was trained.")
 @workspace_option
+@click.option("--csv", type=FILE, metavar="FILE", help="Write all images that findings name.")
 @json_option
-def audit(data, images, patient_rule, positive, study, workspace, as_json):
+def audit(data, images, patient_rule, positive, study, workspace, csv, as_json):
     """Say how an image folder or table is understood; exit 1 if it needs mending.
 
-    With --study instead, list the images of a trained study that are likely labelled wrongly, and
-    the plain properties, as size or brightness, that tell the class.
+    Of a trained study, --study NAME lists the validation images that are likely labelled wrongly,
+    and the plain properties, as size or brightness, that tell the class.
     """
-    if (data is None) == (study is None):
-        raise click.UsageError("name either the images (DATA) or a trained study (--study NAME)")
+    from pneumoray import artifact
+
+    given = {"DATA": data, "--images": images, "--patient-rule": patient_rule}
+    of_data = [name for name, value in {**given, "--positive": positive}.items() if value]
+    if data is None and study is None:
+        raise click.UsageError("Missing argument 'DATA' or option '--study'.")
+    if study is not None and of_data:
+        raise click.UsageError(f"{of_data[0]} and --study exclude each other")
+    if csv is not None:
+        artifact.check_writable(csv)
     if study is not None:
-        given = {"--images": images, "--patient-rule": patient_rule, "--positive": positive}
-        if of_data := [option for option, value in given.items() if value is not None]:
-            raise click.UsageError(f"{of_data[0]} is about DATA, and a study has its own")
-        found = _of_study(study, workspace, as_json)
+        found = _of_study(study, workspace, csv, as_json)
     else:
-        found = _of_data(data, images, patient_rule, positive, as_json)
+        found = _of_data(data, images, patient_rule, positive, csv, as_json)
     if any(finding.severity == "fix" for finding in found):
         sys.exit(1)
 
 
-def _of_data(data, images, patient_rule, positive, as_json):
+def _of_data(data, images, patient_rule, positive, csv, as_json):
     from dataclasses import asdict
 
+    import pandas as pd
+
+    from pneumoray import artifact
     from pneumoray.data.audit import understood
     from pneumoray.stages import prepare
     from pneumoray.terminal.progress import Progress
@@ -53,6 +63,10 @@ def _of_data(data, images, patient_rule, positive, as_json):
     with Progress() as progress:
         rules = rules_of(patient_rule=patient_rule, positive=positive)
         manifest, found = prepare.audit_images(data, images, rules, progress)
+    if csv is not None:
+        rows = [(one.kind, one.severity, image) for one in found for image in one.image_ids]
+        table = pd.DataFrame(rows, columns=["finding", "severity", "image"])
+        artifact.write_text(csv, table.to_csv(index=False))
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in found]))
     else:
@@ -61,11 +75,14 @@ def _of_data(data, images, patient_rule, positive, as_json):
     return found
 
 
-def _of_study(study, workspace, as_json):
+def _of_study(study, workspace, csv, as_json):
+    from pneumoray import artifact
     from pneumoray.stages.audit_study import audit_study
     from pneumoray.terminal.screens.study_audit import show_study_audit, to_json
 
     found = audit_study(study, workspace)
+    if csv is not None:
+        artifact.write_text(csv, found.images_table().to_csv(index=False))
     if as_json:
         click.echo(to_json(found))
     else:

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import pandas as pd
+from rich.cells import cell_len
 
 from pneumoray.terminal.console import say, shortened, width
 from pneumoray.terminal.screens.findings import show_findings
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from pneumoray.stages.audit_study import StudyAudit
 
 _MOST_SUSPECTS = 20
-_MOST_OF_NAME = 0.5  # of the screen's width, for an image's id
+_LEAST_OF_NAME = 24  # columns for an image's id
 
 
 def to_json(found: "StudyAudit") -> str:
@@ -50,11 +51,15 @@ def show_study_audit(found: "StudyAudit") -> None:
 
 def _show_suspects(suspects: pd.DataFrame) -> None:
     words = ("image", "label", "looks like")
-    table = Table("Likely labelled wrongly", *words, "probability", words=words)
-    longest = int(_MOST_OF_NAME * width())
-    for row in suspects.head(_MOST_SUSPECTS).to_dict("records"):
-        name = shortened(row["image"], longest)
-        table.add_row(name, row["label"], row["looks_like"], f"{row['prob_looks_like']:.3f}")
+    table = Table("Likely labelled wrongly", *words, "prob", words=words)
+    rows = suspects.head(_MOST_SUSPECTS)
+    cells = [rows["class"], rows["looks_like"], rows["prob_looks_like"].map("{:.3f}".format)]
+    taken = sum(
+        2 + max(map(cell_len, [heading, *column]))
+        for heading, column in zip(table.headings[1:], cells, strict=True)
+    )
+    for image, *others in zip(rows["image"], *cells, strict=True):
+        table.add_row(shortened(image, max(_LEAST_OF_NAME, width() - taken)), *others)
     table.show()
     if (more := len(suspects) - _MOST_SUSPECTS) > 0:
         say(f"and {more} more: --json or --csv FILE has them all")
@@ -66,6 +71,6 @@ def _show_properties(found: "StudyAudit") -> None:
     table = Table(title, "property", "class", "AUROC", "95 % interval", "", words=words)
     for row in found.properties.to_dict("records"):
         interval = f"[{row['low']:.3f}, {row['high']:.3f}]"
-        mark = "shortcut?" if row["is_shortcut"] else ""
+        mark = "shortcut" if row["is_shortcut"] else ""
         table.add_row(row["property"], row["class"], f"{row['auroc']:.3f}", interval, mark)
     table.show()
