@@ -3,13 +3,11 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from pneumoray.data.manifest import Finding
 from pneumoray.data.pack import Pack, open_pack
-from pneumoray.data.properties import properties_of
-from pneumoray.data.split import subset
+from pneumoray.data.properties import file_properties, outside_test, pixel_properties
 from pneumoray.evaluation import label_errors, shortcuts
 from pneumoray.evaluation.calibration import calibrate
 from pneumoray.evaluation.metrics import auroc
@@ -18,8 +16,6 @@ from pneumoray.stages.champion import candidates
 from pneumoray.study_folder import StudyFolder
 from pneumoray.voting import Candidate, champions, soft_vote
 from pneumoray.workspace import Workspace, open_workspace
-
-MOST_IMAGES = 10_000  # whose properties are looked at: the interval is then 0.02 wide
 
 
 @dataclass(frozen=True)
@@ -64,10 +60,10 @@ def audit_study(study: str | None = None, workspace: Path | str | None = None) -
     suspects = label_errors.suspects(val)
     score = auroc(val.labels, val.probs)
     doubted = label_errors.findings(suspects, len(val.labels), score)
-    rows = _rows(pack)
+    rows = outside_test(pack.manifest)
     images = pack.manifest.images.iloc[rows]
     properties = shortcuts.score_properties(
-        properties_of(pack, rows),
+        pd.concat([file_properties(images), pixel_properties(pack, rows)], axis=1),
         images["label"].to_numpy(),
         images["group"].to_numpy(dtype=str),
         pack.manifest.classes,
@@ -101,11 +97,3 @@ def _pack(place: Workspace, folder: StudyFolder) -> Pack:
     hashes = folder.identity()["packs"].values()
     packs = [open_pack(place.packs / pack_hash[:16]) for pack_hash in hashes]
     return max(packs, key=lambda pack: pack.settings.num_bytes)
-
-
-def _rows(pack: Pack) -> np.ndarray:
-    """Rows outside the test split, of at most about MOST_IMAGES images in whole groups."""
-    images = pack.manifest.images
-    outside = images[images["split"] != "test"]
-    kept = subset(pack.manifest.with_images(outside.reset_index()), MOST_IMAGES)
-    return kept.images["index"].to_numpy()

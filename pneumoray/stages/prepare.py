@@ -17,9 +17,11 @@ from pneumoray.data.folder import scan
 from pneumoray.data.manifest import Finding, Manifest
 from pneumoray.data.pack import ImageSettings, Pack, is_made, make_pack
 from pneumoray.data.photographs import make_photographs
+from pneumoray.data.properties import file_properties, outside_test
 from pneumoray.data.read import map_threads, read_facts
 from pneumoray.data.rules import Rules
 from pneumoray.errors import DataError
+from pneumoray.evaluation import shortcuts
 from pneumoray.study import Study
 from pneumoray.workspace import Workspace
 
@@ -146,4 +148,15 @@ def audit_images(
     manifest, findings = scan(data, images, rules)
     tell_positive(manifest, rules.positive, on_event)
     read, unreadable = read_facts(manifest, on_event=on_event)
-    return read, audit(read, [*findings, *unreadable])
+    return read, audit(read, [*findings, *unreadable, *_shortcuts(read)])
+
+
+def _shortcuts(manifest: Manifest) -> list[Finding]:
+    """What properties of the files tell of the class outside the test split; `audit` tells of depth
+    and polarity itself.
+    """
+    images = manifest.images.iloc[outside_test(manifest)]
+    properties = file_properties(images).drop(columns=["depth", "polarity"], errors="ignore")
+    labels, groups = images["label"].to_numpy(), images["group"].to_numpy(dtype=str)
+    scores = shortcuts.score_properties(properties, labels, groups, manifest.classes)
+    return shortcuts.findings(scores)
