@@ -12,7 +12,7 @@ _WEAK_AUROC = 0.8  # of models whose doubts say more about them than about the l
 
 
 def suspects(predictions: Predictions) -> pd.DataFrame:
-    """The images of out-of-sample predictions that are likely labelled wrongly, the likeliest first.
+    """The images of out-of-sample predictions that may be labelled wrongly, the likeliest first.
 
     They are those of `doubted`, by the calibrated probability of the class that they look like.
     Columns: image, patient (its group), class (its label) and looks_like, and the calibrated
@@ -60,7 +60,7 @@ def findings(listed: pd.DataFrame, num_judged: int, val_auroc: float) -> list[Fi
     first, num = listed.iloc[0], len(listed)
     weak = "; most may be mistakes of the models, which are weak" if val_auroc < _WEAK_AUROC else ""
     message = (
-        f"{num} of {num_judged} validation images {'is' if num == 1 else 'are'} likely labelled wrongly, "
+        f"{num} of {num_judged} validation images may be labelled wrongly, "
         f"such as {first['image']}, which is labelled {first['class']} and looks like "
         f"{first['looks_like']}: look at each, and correct the labels that are wrong{weak}"
     )

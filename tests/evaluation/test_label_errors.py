@@ -132,9 +132,9 @@ def test_the_finding_names_the_likeliest_and_all_images_in_order():
     assert list(finding.image_ids) == listed["image"].tolist()
     first = listed.iloc[0]
     assert finding.message.startswith(
-        f"{len(listed)} of 1000 validation images are likely labelled wrongly, such as "
+        f"{len(listed)} of 1000 validation images may be labelled wrongly, such as "
         f"{first['image']}, which is labelled {first['class']} and looks like {first['looks_like']}: "
     )
     assert "weak" not in finding.message
     assert "which are weak" in findings(listed, len(labels), 0.7)[0].message
-    assert "1 of 9 validation images is likely" in findings(listed[:1], 9, 0.9)[0].message
+    assert "1 of 9 validation images may be" in findings(listed[:1], 9, 0.9)[0].message

@@ -28,7 +28,7 @@ from pneumoray.terminal.options import (
 def audit(data, images, patient_rule, positive, study, workspace, csv, as_json):
     """Say how an image folder or table is understood; exit 1 if it needs mending.
 
-    Of a trained study, --study NAME lists the validation images that are likely labelled wrongly,
+    Of a trained study, --study NAME lists the validation images that may be labelled wrongly,
     and the plain properties, as size or brightness, that tell the class.
     """
     from pneumoray import artifact

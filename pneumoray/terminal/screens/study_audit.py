@@ -37,7 +37,7 @@ def show_study_audit(found: "StudyAudit") -> None:
     )
     say("")
     if found.suspects.empty:
-        say("no validation image is likely labelled wrongly")
+        say("no label of a validation image is contradicted")
     else:
         _show_suspects(found.suspects)
     say("")
@@ -51,7 +51,7 @@ def show_study_audit(found: "StudyAudit") -> None:
 
 def _show_suspects(suspects: pd.DataFrame) -> None:
     words = ("image", "label", "looks like")
-    table = Table("Likely labelled wrongly", *words, "prob", words=words)
+    table = Table("May be labelled wrongly, the likeliest first", *words, "prob", words=words)
     rows = suspects.head(_MOST_SUSPECTS)
     cells = [rows["class"], rows["looks_like"], rows["prob_looks_like"].map("{:.3f}".format)]
     taken = sum(
