@@ -12,7 +12,6 @@ from sklearn.tree import DecisionTreeClassifier
 
 from pneumoray.data.manifest import Finding
 from pneumoray.evaluation.intervals import bootstrap
-from pneumoray.predictions import log_probs
 
 LEAST_AUROC = 0.7  # the interval of a shortcut lies above it
 TOGETHER = "all together"
@@ -106,16 +105,19 @@ def _out_of_fold(
     guessed = {name: np.zeros((len(codes), codes.max() + 1)) for name in (*columns, TOGETHER)}
     folds = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=0)
     for train, held in folds.split(codes, codes, groups):
-        said_of_train, said_of_held = [], []
+        said = []
         for name, column in columns.items():
             tree = DecisionTreeClassifier(
                 max_leaf_nodes=_LEAVES, min_samples_leaf=_LEAF_SHARE, random_state=0
             ).fit(column[train], codes[train])
-            guessed[name][held] = tree.predict_proba(column[held])
-            said_of_train.append(log_probs(tree.predict_proba(column[train]))[:, 1:])
-            said_of_held.append(log_probs(guessed[name][held])[:, 1:])
-        weighing = LogisticRegression(max_iter=1000).fit(np.hstack(said_of_train), codes[train])
-        guessed[TOGETHER][held] = weighing.predict_proba(np.hstack(said_of_held))
+            probs = tree.predict_proba(column)
+            guessed[name][held] = probs[held]
+            said.append(np.log(probs + 1 / len(train))[:, 1:])  # finite, and no further than needed
+        weighed = np.hstack(said)
+        weighing = LogisticRegression(C=0.1, tol=1e-3, max_iter=1000).fit(
+            weighed[train], codes[train]
+        )
+        guessed[TOGETHER][held] = weighing.predict_proba(weighed[held])
     return guessed
 
 

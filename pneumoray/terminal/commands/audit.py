@@ -34,11 +34,15 @@ def audit(data, images, patient_rule, positive, study, workspace, csv, as_json):
     from pneumoray import artifact
 
     given = {"DATA": data, "--images": images, "--patient-rule": patient_rule}
-    of_data = [name for name, value in {**given, "--positive": positive}.items() if value]
-    if data is None and study is None:
+    of_data = [
+        name for name, value in {**given, "--positive": positive}.items() if value is not None
+    ]
+    if study is None and data is None:
         raise click.UsageError("Missing argument 'DATA' or option '--study'.")
     if study is not None and of_data:
         raise click.UsageError(f"{of_data[0]} and --study exclude each other")
+    if study is None and workspace is not None:
+        raise click.UsageError("--workspace is for --study: of DATA nothing is kept")
     if csv is not None:
         artifact.check_writable(csv)
     if study is not None:

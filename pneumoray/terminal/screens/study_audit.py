@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from rich.cells import cell_len
 
-from pneumoray.terminal.console import say, shortened, width
+from pneumoray.terminal.console import say, score, shortened, width
 from pneumoray.terminal.screens.findings import show_findings
 from pneumoray.terminal.table import Table
 
@@ -32,8 +32,8 @@ def show_study_audit(found: "StudyAudit") -> None:
     num = len(found.models)
     say(
         f"study {found.study}: {num} model{'s' if num > 1 else ''}, together AUROC "
-        f"{found.val_auroc:.3f} on {found.num_judged:,} validation images, from whose labels none learned. "
-        f"The {found.num_learned:,} training images are not judged, the test images not looked at."
+        f"{score(found.val_auroc)} on {found.num_judged:,} validation images, from whose labels none "
+        f"learned. The {found.num_learned:,} training images are not judged, the test images not looked at."
     )
     say("")
     if found.suspects.empty:
