@@ -553,10 +553,6 @@ def test_a_job_refuses_every_relative_path_that_it_is_given(arguments):
             "error: Missing argument 'DATA' or option '--study'. See 'pneumoray audit --help'.",
         ),
         (
-            ["audit", ".", "--workspace", "x"],
-            "error: --workspace is for --study: of DATA nothing is kept. See 'pneumoray audit --help'.",
-        ),
-        (
             ["audit", ".", "--study", "x"],
             "error: DATA and --study exclude each other. See 'pneumoray audit --help'.",
         ),

@@ -4,6 +4,7 @@ import json
 import sys
 
 import click
+from click.core import ParameterSource
 
 from pneumoray.terminal.options import (
     FILE,
@@ -15,6 +16,8 @@ from pneumoray.terminal.options import (
     workspace_option,
 )
 
+_OF_A_STUDY = ("study", "workspace", "csv", "as_json")  # the parameters that go with --study
+
 
 @click.command()
 @click.argument("data", type=FOLDER, required=False, metavar="DATA")
@@ -25,35 +28,13 @@ from pneumoray.terminal.options import (
 @workspace_option
 @click.option("--csv", type=FILE, metavar="FILE", help="Write all images that findings name.")
 @json_option
-def audit(data, images, patient_rule, positive, study, workspace, csv, as_json):
+@click.pass_context
+def audit(context, data, images, patient_rule, positive, study, workspace, csv, as_json):
     """Say how an image folder or table is understood; exit 1 if it needs mending.
 
     Of a trained study, --study NAME lists the validation images that may be labelled wrongly,
     and the plain properties, as size or brightness, that tell the class.
     """
-    from pneumoray import artifact
-
-    given = {"DATA": data, "--images": images, "--patient-rule": patient_rule}
-    of_data = [
-        name for name, value in {**given, "--positive": positive}.items() if value is not None
-    ]
-    if study is None and data is None:
-        raise click.UsageError("Missing argument 'DATA' or option '--study'.")
-    if study is not None and of_data:
-        raise click.UsageError(f"{of_data[0]} and --study exclude each other")
-    if study is None and workspace is not None:
-        raise click.UsageError("--workspace is for --study: of DATA nothing is kept")
-    if csv is not None:
-        artifact.check_writable(csv)
-    if study is not None:
-        found = _of_study(study, workspace, csv, as_json)
-    else:
-        found = _of_data(data, images, patient_rule, positive, csv, as_json)
-    if any(finding.severity == "fix" for finding in found):
-        sys.exit(1)
-
-
-def _of_data(data, images, patient_rule, positive, csv, as_json):
     from dataclasses import asdict
 
     import pandas as pd
@@ -64,6 +45,12 @@ def _of_data(data, images, patient_rule, positive, csv, as_json):
     from pneumoray.terminal.progress import Progress
     from pneumoray.terminal.screens.findings import show_findings, show_understood
 
+    _check_one(context)
+    if csv is not None:
+        artifact.check_writable(csv)
+    if study is not None:
+        _audit_study(study, workspace, csv, as_json)
+        return
     with Progress() as progress:
         rules = rules_of(patient_rule=patient_rule, positive=positive)
         manifest, found = prepare.audit_images(data, images, rules, progress)
@@ -76,10 +63,12 @@ def _of_data(data, images, patient_rule, positive, csv, as_json):
     else:
         show_understood(understood(manifest))
         show_findings(found)
-    return found
+    if any(finding.severity == "fix" for finding in found):
+        sys.exit(1)
 
 
-def _of_study(study, workspace, csv, as_json):
+def _audit_study(study, workspace, csv, as_json):
+    """What it finds is for a person to judge, so it never ends with 1."""
     from pneumoray import artifact
     from pneumoray.stages.audit_study import audit_study
     from pneumoray.terminal.screens.study_audit import show_study_audit, to_json
@@ -91,4 +80,16 @@ def _of_study(study, workspace, csv, as_json):
         click.echo(to_json(found))
     else:
         show_study_audit(found)
-    return found.findings
+
+
+def _check_one(context: click.Context) -> None:
+    """Raise UsageError unless either DATA is named or a study, and nothing about DATA with that."""
+    if context.params["study"] is None:
+        if context.params["data"] is None:
+            raise click.UsageError("Missing argument 'DATA' or option '--study'.")
+        return
+    for param in context.command.params:
+        is_given = context.get_parameter_source(param.name or "") is ParameterSource.COMMANDLINE
+        if is_given and param.name not in _OF_A_STUDY:
+            name = "DATA" if isinstance(param, click.Argument) else max(param.opts, key=len)
+            raise click.UsageError(f"{name} and --study exclude each other")
