@@ -50,7 +50,7 @@ def test_of_the_first_listed_eight_in_ten_were_made_wrong(job, chest_xray):
     found = json.loads(job.run("audit", "--study", "flipped", "--json")[0])
     listed = [row["image"] for row in found["suspects"]]
     assert len(wrong & set(listed[:FIRST])) >= 8, listed[:FIRST]
-    assert len(wrong & set(listed)) > 12  # of some 21 that were judged
+    assert len(wrong & set(listed)) >= 9  # of 17 that were judged
     assert not any(name.startswith("test/") for name in listed)
     shortcuts = [row["property"] for row in found["properties"] if row["is_shortcut"]]
     assert "sharpness" in shortcuts  # AUROC 0.78 there
