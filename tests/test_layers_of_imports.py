@@ -52,6 +52,7 @@ LAYERS: list[set[str]] = [
         "stages.vote",
         "stages.plan",
         "stages.evaluate",
+        "stages.audit_study",
         "stages.board",
         "stages.compare",
         "stages.overview",

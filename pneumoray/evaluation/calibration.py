@@ -1,14 +1,14 @@
 """Temperature and operating point, both fitted on validation predictions alone."""
 
 import numpy as np
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize, minimize_scalar
 from scipy.special import expit, log_softmax, logit
 from sklearn.model_selection import StratifiedGroupKFold
 
 from pneumoray.evaluation.intervals import group_resamples, tally
 from pneumoray.predictions import SMALLEST_PROB, apply_temperature, log_probs
 
-__all__ = ["apply_temperature", "fit_operating_point", "fit_temperature"]
+__all__ = ["apply_temperature", "calibrate", "fit_operating_point", "fit_temperature"]
 
 TEMPERATURE_RANGE = (0.05, 20.0)
 _NUM_RESAMPLES = 200
@@ -21,11 +21,8 @@ def fit_temperature(labels: np.ndarray, probs: np.ndarray) -> float:
     class that has n images, the rest shared among the others. So separable predictions, where the
     likelihood alone would run to T = 0, keep a sober T; with many images nothing changes.
     """
-    num_images, num_classes = probs.shape
     logs = log_probs(probs)
-    sizes = np.bincount(labels, minlength=num_classes)[labels, None]
-    targets = np.full((num_images, num_classes), 1.0) / (sizes + num_classes)
-    targets[np.arange(num_images), labels] *= sizes[:, 0] + 1
+    targets = _targets(labels, probs.shape[1])
 
     def loss(log_temperature: float) -> float:
         scaled = log_softmax(logs / np.exp(log_temperature), axis=1)
@@ -33,6 +30,37 @@ def fit_temperature(labels: np.ndarray, probs: np.ndarray) -> float:
 
     found = minimize_scalar(loss, bounds=np.log(TEMPERATURE_RANGE), method="bounded")
     return float(np.exp(found.x))
+
+
+def calibrate(labels: np.ndarray, probs: np.ndarray) -> np.ndarray:
+    """`softmax(log(probs) / T + intercepts)` that makes `labels` (N,) most likely, (N, C) float64.
+
+    As `fit_temperature`, with an intercept a class: balanced class weights make a model answer as if
+    all classes were as frequent, here they are as frequent as in `labels`. The images that are
+    calibrated are those that it is fitted on.
+    """
+    logs = log_probs(probs)
+    targets = _targets(labels, probs.shape[1])
+
+    def loss(values: np.ndarray) -> tuple[float, np.ndarray]:
+        scaled = log_softmax(values[0] * logs + values[1:], axis=1)
+        excess = (np.exp(scaled) - targets) / len(labels)
+        slope = np.append((excess * logs).sum(), excess.sum(axis=0))
+        return -float((targets * scaled).sum(axis=1).mean()), slope
+
+    coldest, hottest = TEMPERATURE_RANGE
+    bounds = [(1 / hottest, 1 / coldest)] + [(None, None)] * probs.shape[1]
+    start = np.append(1.0, np.zeros(probs.shape[1]))
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
+    return np.exp(log_softmax(found[0] * logs + found[1:], axis=1))
+
+
+def _targets(labels: np.ndarray, num_classes: int) -> np.ndarray:
+    """Platt's, (N, C): (n + 1) / (n + C) for the true class of n images, the others share the rest."""
+    sizes = np.bincount(labels, minlength=num_classes)[labels, None]
+    targets = np.full((len(labels), num_classes), 1.0) / (sizes + num_classes)
+    targets[np.arange(len(labels)), labels] *= sizes[:, 0] + 1
+    return targets
 
 
 def fit_operating_point(

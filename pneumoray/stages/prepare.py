@@ -18,11 +18,13 @@ from pneumoray.data.manifest import FILE_COLUMNS, Finding, Manifest
 from pneumoray.data.near_copies import find_near_copies, read_thumbnails
 from pneumoray.data.pack import ImageSettings, Pack, is_made, make_pack
 from pneumoray.data.photographs import make_photographs
+from pneumoray.data.properties import file_properties, outside_test
 from pneumoray.data.pseudonyms import Pseudonyms
 from pneumoray.data.ranges import decide
 from pneumoray.data.read import MapShards, map_threads
 from pneumoray.data.rules import Rules
 from pneumoray.errors import DataError
+from pneumoray.evaluation import shortcuts
 from pneumoray.study import Study
 from pneumoray.workspace import Workspace
 
@@ -191,4 +193,15 @@ def audit_images(
     near = find_near_copies(read, thumbnails)
     if rules.join_near_copies:
         read = split.join_pairs(read, near)
-    return read, audit(read, [*findings, *unreadable, *of_ranges], near=near)
+    return read, audit(read, [*findings, *unreadable, *of_ranges, *_shortcuts(read)], near=near)
+
+
+def _shortcuts(manifest: Manifest) -> list[Finding]:
+    """What properties of the files tell of the class outside the test split; `audit` tells of depth
+    and polarity itself.
+    """
+    images = manifest.images.iloc[outside_test(manifest)]
+    properties = file_properties(images).drop(columns=["depth", "polarity"], errors="ignore")
+    labels, groups = images["label"].to_numpy(), images["group"].to_numpy(dtype=str)
+    scores = shortcuts.score_properties(properties, labels, groups, manifest.classes)
+    return shortcuts.findings(scores)

@@ -5,6 +5,7 @@ from scipy.special import expit, softmax
 from pneumoray.evaluation.calibration import (
     TEMPERATURE_RANGE,
     apply_temperature,
+    calibrate,
     fit_operating_point,
     fit_temperature,
 )
@@ -133,3 +134,28 @@ def test_several_classes_have_a_temperature_and_no_threshold():
 def test_one_class_only_is_refused():
     with pytest.raises(ValueError, match="only class 1"):
         fit_operating_point(np.ones(9, dtype=int), np.full((9, 2), 0.5), np.arange(9))
+
+
+@pytest.mark.parametrize("num_classes", [2, 4])
+def test_calibrated_probabilities_undo_class_weights_and_sum_to_one(num_classes):
+    labels, probs = calibrated(20_000, num_classes)
+    weights = 1.0 + 3 * np.arange(num_classes)
+    spoiled = weights * probs
+    found = calibrate(labels, spoiled / spoiled.sum(axis=1, keepdims=True))
+    assert np.allclose(found.sum(axis=1), 1)
+    shares = np.bincount(labels) / len(labels)
+    assert found.mean(axis=0) == pytest.approx(shares, abs=0.002)
+    assert np.abs(found - probs).max() < 0.05
+
+
+def test_calibrated_probabilities_stay_finite_and_sober_where_a_model_was_sure():
+    labels = np.array([0] * 50 + [1] * 50)
+    sure = np.eye(2)[np.where(np.arange(100) == 0, 1, labels)]  # wrong once
+    found = calibrate(labels, sure)
+    assert np.isfinite(found).all()
+    assert 0.9 < found[0, 1] < 0.999
+
+
+def test_a_class_without_labels_gets_next_to_nothing():
+    found = calibrate(np.array([0, 1] * 50), np.tile([0.3, 0.3, 0.4], (100, 1)))
+    assert found[0, :2] == pytest.approx([0.5, 0.5], abs=0.01)

@@ -53,9 +53,9 @@ def written(folder):
     ]
 
 
-def draw(path, level=0):
+def draw(path, level=0, size=(8, 8)):
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("L", (8, 8), level).save(path)
+    Image.new("L", size, level).save(path)
 
 
 def no_images(here):
@@ -470,6 +470,22 @@ def test_pack_and_audit_take_the_positive_class_and_tell_it(here, chosen, classe
         assert f"positive class: {classes[1]}" in result.stderr
 
 
+@pytest.mark.parametrize(("split", "kinds"), [("train", ["shortcut"]), ("test", [])])
+def test_audit_tells_of_files_whose_size_goes_with_their_class(here, split, kinds):
+    """Of the test split nothing is told that a study could be changed by."""
+    for i in range(24):
+        draw(here / "data" / split / "NORMAL" / f"IM-{i:04}-0001.png", i, (8, 8))
+        draw(here / "data" / split / "PNEUMONIA" / f"person{i}_virus_{i}.png", 99 + i, (12, 8))
+    found = json.loads(invoke("audit", "data", "--json").stdout)
+    told = [one for one in found if one["kind"] == "shortcut"]
+    assert [one["kind"] for one in told] == kinds
+    for one in told:
+        assert one["severity"] == "note"
+        assert one["message"].startswith(
+            "width (AUROC 1.000 [1.000, 1.000] for PNEUMONIA), aspect "
+        )
+
+
 def test_audit_exits_1_where_something_must_be_fixed(here):
     one_patient(here)
     result = invoke("audit", "data", "--json")
@@ -591,7 +607,18 @@ def test_a_job_refuses_every_relative_path_that_it_is_given(arguments):
             ["compare", "--by", "lr", "--csv", "--markdown"],
             "error: --csv and --markdown exclude each other. See 'pneumoray compare --help'.",
         ),
-        (["audit"], "error: Missing argument 'DATA'. See 'pneumoray audit --help'."),
+        (
+            ["audit"],
+            "error: Missing argument 'DATA' or option '--study'. See 'pneumoray audit --help'.",
+        ),
+        (
+            ["audit", ".", "--study", "x"],
+            "error: DATA and --study exclude each other. See 'pneumoray audit --help'.",
+        ),
+        (
+            ["audit", "--positive", "A", "--study", "x"],
+            "error: --positive and --study exclude each other. See 'pneumoray audit --help'.",
+        ),
     ],
 )
 def test_a_usage_error_is_one_sentence_and_where_help_is(command, line):
