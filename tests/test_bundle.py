@@ -17,6 +17,7 @@ from pneumoray import bundle
 from pneumoray.bundle import Bundle, Member
 from pneumoray.config import Config
 from pneumoray.data import image
+from pneumoray.data.stored import Stored
 from pneumoray.errors import DataError, WeightsError, WorkspaceError
 from pneumoray.evaluation import calibration
 from pneumoray.models import zoo
@@ -362,7 +363,7 @@ def by_call(tmp_path, monkeypatch):
 def test_what_is_imported_by_a_call_is_the_bundles_own(call, by_call, pixels):
     folder, state = by_call(call)
     image = bundle.load(folder, own_code=True)
-    seen = np.stack([next(iter(image.views(Image.fromarray(p)).values())) for p in pixels])
+    seen = np.stack([next(iter(image.views(Stored(Image.fromarray(p))).values())) for p in pixels])
     scaled = (seen.reshape(len(pixels), -1) / 255 - 0.4) / 0.25
     logits = scaled @ state["1.weight"].numpy().T + state["1.bias"].numpy()
     expected = np.exp(np.maximum(logits, 0))  # Tanh is another's

@@ -13,7 +13,9 @@ from pneumoray.evaluation.calibration import calibrate
 from pneumoray.evaluation.metrics import auroc
 from pneumoray.predictions import Predictions
 from pneumoray.stages.champion import candidates
+from pneumoray.stages.prepare import OnEvent
 from pneumoray.study_folder import StudyFolder
+from pneumoray.telling import tell
 from pneumoray.voting import Candidate, champions, soft_vote
 from pneumoray.workspace import Workspace, open_workspace
 
@@ -44,7 +46,11 @@ class StudyAudit:
         return table
 
 
-def audit_study(study: str | None = None, workspace: Path | str | None = None) -> StudyAudit:
+def audit_study(
+    study: str | None = None,
+    workspace: Path | str | None = None,
+    on_event: OnEvent = tell,
+) -> StudyAudit:
     """Likely label errors in a study's validation split, and shortcuts in train and validation.
 
     The models are the champions' configurations with all their seeds; their probabilities are
@@ -54,7 +60,7 @@ def audit_study(study: str | None = None, workspace: Path | str | None = None) -
     """
     place = open_workspace(workspace, to_write=False)
     folder = place.find(study)
-    judges = _judges(folder)
+    judges = _judges(folder, on_event)
     val = soft_vote([_calibrated(judge.val) for judge in judges])
     pack = _pack(place, folder)
     suspects = label_errors.suspects(val)
@@ -81,9 +87,9 @@ def audit_study(study: str | None = None, workspace: Path | str | None = None) -
     )
 
 
-def _judges(folder: StudyFolder) -> list[Candidate]:
+def _judges(folder: StudyFolder, on_event: OnEvent) -> list[Candidate]:
     """Every seed of the champions' configurations."""
-    found = candidates(folder)
+    found = candidates(folder, on_event)
     chosen = {champion.config_id for champion in champions(found, len(found))}
     return [one for one in found if one.config_id in chosen]
 

@@ -106,6 +106,7 @@ def dry_run(
     checks.check_weights(new, fetch=False)
     prepare.tell_understood(manifest, on_event)
     prepare.tell_positive(manifest, study.positive, on_event)
+    prepare.tell_patients(findings, on_event)
     for finding in findings:
         on_event({"type": "finding", **asdict(finding)})
     slots = min(capacity.slots(resources), len(configs) * workers)

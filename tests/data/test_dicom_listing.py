@@ -242,7 +242,7 @@ def test_a_flat_folder_of_films_asks_for_a_table(put, tmp_path):
     ("rows", "message"),
     [
         ("DOE/1,N\nDOE/1,P", "gives a DICOM film several labels (N, P)"),
-        ("DOE/1,N|P\nDOE/2.dcm,P", "gives a DICOM film several labels (N|P; 1 row of 2 in all)"),
+        ("DOE/1,N|P\nDOE/2.dcm,P", "gives a DICOM film several labels (N|P), 1 row of 2 in all"),
         ("ROE/8.dcm,N\nROE/9.dcm,P", "is found, such as a DICOM film;"),
     ],
 )

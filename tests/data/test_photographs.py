@@ -41,7 +41,7 @@ def test_it_is_a_flat_folder_of_many_classes_grouped_by_visit(folder):
 
 def test_the_audit_finds_nothing_to_fix_and_it_can_be_split(folder):
     manifest, findings = read_facts(scan(folder, rules=Rules(patient_rule=PHOTOGRAPH_RULE))[0])
-    assert {f.kind for f in audit(manifest, findings)} == {"mixed-sizes"}
+    assert {f.kind for f in audit(manifest, findings, "rgb")} == {"mixed-sizes"}
     assert set(manifest.images["mode"]) == {"RGB"}
     assert set(manifest.images["format"]) == {"JPEG"}
     assert leaks(resplit(manifest)) == []

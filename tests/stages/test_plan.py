@@ -44,7 +44,7 @@ def plan_of(tmp_path, xrays):
         place = {"workspace": tmp_path, "address": "local", "resources": resources}
         plan = dry_run(study, xrays, **place, on_event=said.append)
         assert said[0]["type"] == "understood"  # shown before anything else
-        return plan, [event["text"] for event in said[1:]]
+        return plan, [event["text"] for event in said if event["type"] == "note"]
 
     return make
 
@@ -53,6 +53,8 @@ def test_a_plan_counts_its_timings_and_holds_more_than_training(plan_of):
     plan, said = plan_of(Resources(device="cpu", max_concurrent=1))
     assert said == [
         "positive class: PNEUMONIA (NORMAL is negative by its name)",
+        "patients are known by the rule kermany (30 patients, such as IM-0000 of "
+        "NORMAL/IM-0000-0000.png); if that is wrong, write a patient_rule or a patient column",
         "timing 1 of 2: resnet10t at 32 px",
         "timing 2 of 2: mobilenetv3_small_050 at 32 px",
     ]
@@ -106,6 +108,6 @@ def test_a_plan_is_refused_where_the_test_split_has_patients_of_train(tmp_path, 
         draw_xrays(data / split, 4)  # the same patients in both
     study = parse({"name": "x", "backbones": ["resnet10t"], "epochs": 1, "image_size": 32})
     place = {"workspace": tmp_path / "ws", "address": "local"}
-    with pytest.raises(DataError, match="8 patients or copies are in test and in train"):
+    with pytest.raises(DataError, match="patients or copies are in test and in train, 8 groups in 16 pairs"):
         dry_run(study, data, **place)
     assert dry_run(study, data, **place, allow_leaks=True).num_images > 0
