@@ -108,6 +108,8 @@ def test_a_plan_is_refused_where_the_test_split_has_patients_of_train(tmp_path, 
         draw_xrays(data / split, 4)  # the same patients in both
     study = parse({"name": "x", "backbones": ["resnet10t"], "epochs": 1, "image_size": 32})
     place = {"workspace": tmp_path / "ws", "address": "local"}
-    with pytest.raises(DataError, match="patients or copies are in test and in train, 8 groups in 16 pairs"):
+    with pytest.raises(
+        DataError, match="patients or copies are in test and in train, 8 groups in 16 pairs"
+    ):
         dry_run(study, data, **place)
     assert dry_run(study, data, **place, allow_leaks=True).num_images > 0
