@@ -103,8 +103,12 @@ class Bundle:
 
     def with_range(self, range_: Range) -> "Bundle":
         """One for which these values are black and white in every image that does not say it."""
-        ranges = tuple((depth, *range_) for depth in CLASSES)
-        return replace(self, members=tuple(replace(m, ranges=ranges) for m in self.members))
+        said = tuple((depth, *range_) for depth in CLASSES)
+        members = []
+        for member in self.members:  # what significant bits tell stays as it was in training
+            kept = tuple(one for one in member.ranges if one[0] not in CLASSES)
+            members.append(replace(member, ranges=said + kept))
+        return replace(self, members=tuple(members))
 
     def member_probs(self, seen: Sequence[Views]) -> np.ndarray:
         """Class probabilities (members, N, C) float64 of N images' `views`, in one batch."""

@@ -60,9 +60,11 @@ def some_of(words: Iterable[str], most: int = 3) -> str:
     return ", ".join(found[:most] + more)
 
 
-def counted(number: int, thing: str) -> str:
-    """'1 file', '1,200 files'."""
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+def counted(number: int, thing: str, verbs: str = "") -> str:
+    """'1 file', '1,200 files'; with `verbs`, as 'is are', '1 file is', '2 files are'."""
+    one, _, many = verbs.partition(" ")
+    verb = f" {one if number == 1 else many}" if verbs else ""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}{verb}"
 
 
 def change(before: Any, now: Any) -> str:

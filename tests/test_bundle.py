@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from encoded import significant
 from PIL import Image
 
 from pneumoray import bundle
@@ -455,3 +456,16 @@ def test_a_description_from_before_the_ranges_has_none(copy, opened):
         assert member.pop("ranges") == []
     (copy / "bundle.json").write_text(json.dumps(described))
     assert [member.ranges for member in bundle.load(copy).members] == [(), ()]
+
+
+def test_a_dark_film_of_significant_bits_is_never_judged_alone(tmp_path, opened):
+    """12 bits in 16 that end below 4096: unscaled, or scaled and dark; only the training set tells."""
+    dark = significant(_png(np.full((40, 40), 4080, dtype=np.uint16)), 12)
+    with pytest.raises(DataError, match="nothing says which are black and white"):
+        opened.predict_probs([dark])
+    member = _member("a", ranges=(("12 of 16", 0, 65535),))
+    bundle.save(Bundle((member,), CLASSES), [_state(member, 0)], tmp_path / "scaled")
+    scaled = bundle.load(tmp_path / "scaled")
+    expected = scaled.predict_probs([_png(np.full((40, 40), 16, dtype=np.uint8))])
+    np.testing.assert_array_equal(scaled.predict_probs([dark]), expected)
+    np.testing.assert_array_equal(scaled.with_range((0, 4095)).predict_probs([dark]), expected)

@@ -67,3 +67,14 @@ def test_a_change_of_long_values_shows_where_they_part():
     assert "'resnet28', 'resnet29']" in old
     assert "'resnet28', 'vgg11']" in new
     assert len(said) < 160
+
+
+def test_a_count_agrees_with_its_noun_and_verb():
+    assert [errors.counted(n, "file") for n in (0, 1, 2, 1200)] == [
+        "0 files",
+        "1 file",
+        "2 files",
+        "1,200 files",
+    ]
+    said = [errors.counted(n, "image", "stands stand") for n in (1, 2)]
+    assert said == ["1 image stands", "2 images stand"]

@@ -13,6 +13,7 @@ from pneumoray.data.leaks import Pair, across_splits, near_copies_found
 from pneumoray.data.manifest import Finding, Manifest, is_blank
 from pneumoray.data.patients import unknown_patients
 from pneumoray.data.split import is_val_usable, regroup
+from pneumoray.errors import counted
 
 SEVERITIES = ("fix", "handled", "note")  # the order in which they are told
 IMBALANCE = 2.0  # times as many images in the largest class as in the smallest
@@ -81,23 +82,24 @@ def _duplicates(images: pd.DataFrame, classes: tuple[str, ...]) -> list[Finding]
         first = conflicting[conflicting["pixel_sha256"] == conflicting["pixel_sha256"].iloc[0]]
         names = " and ".join(f"{row.id} ({classes[row.label]})" for row in first[:2].itertuples())
         message = (
-            f"{conflicting['pixel_sha256'].nunique()} images stand in several classes, such as "
+            f"{counted(conflicting['pixel_sha256'].nunique(), 'image', 'stands stand')} in several "
+            "classes, such as "
             f"{names}; decide for one label each and delete the other copies"
         )
         found.append(_finding("conflicting-labels", "fix", message, conflicting))
     same_bytes = images[images["sha256"].duplicated(keep=False)]
     if len(same_bytes):
         message = (
-            f"{len(same_bytes)} files are copies of {same_bytes['sha256'].nunique()} images, byte "
-            f"by byte, such as {same_bytes['id'].iloc[0]}; copies share a group, so also a split"
+            f"{len(same_bytes)} files are copies of {counted(same_bytes['sha256'].nunique(), 'image')}, "
+            f"byte by byte, such as {same_bytes['id'].iloc[0]}; copies share a group, so also a split"
         )
         found.append(_finding("duplicate", "handled", message, same_bytes))
     same_pixels = images[by_content["sha256"].transform("nunique") > 1]
     if len(same_pixels):
         num_images = same_pixels["pixel_sha256"].nunique()
+        what = f"{len(same_pixels)} files differ in bytes but show {counted(num_images, 'image')}"
         message = (
-            f"{len(same_pixels)} files differ in bytes but show {num_images}"
-            f" images, such as {same_pixels['id'].iloc[0]}; they share a group, so also a split"
+            f"{what}, such as {same_pixels['id'].iloc[0]}; they share a group, so also a split"
         )
         found.append(_finding("same-pixels", "handled", message, same_pixels))
     return found
@@ -146,7 +148,8 @@ def _patients(manifest: Manifest) -> list[Finding]:
         return [_finding(kind, "fix", message, unknown)]
     if len(unknown):
         message = (
-            f"{len(unknown)} of {len(images)} images have no known patient, such as "
+            f"of {len(images):,} images {len(unknown):,} {'has' if len(unknown) == 1 else 'have'} no known "
+            "patient, such as "
             f"{unknown['id'].iloc[0]}; each counts as a patient of its own"
         )
         return [_finding("unknown-patient", "note", message, unknown)]
@@ -158,7 +161,7 @@ def _validation(joined: pd.DataFrame, classes: tuple[str, ...]) -> list[Finding]
     if len(val) == 0 or is_val_usable(val["label"], len(classes)):
         return []
     message = (
-        f"the given validation split has {len(val)} images, too few to choose models on; "
+        f"the given validation split has {counted(len(val), 'image')}, too few to choose models on; "
         "it is merged into train and a new one is split off by patient"
     )
     return [Finding("small-validation", "handled", message)]
@@ -172,7 +175,7 @@ def _mixed(images: pd.DataFrame) -> list[Finding]:
     if len(disguised):
         first = disguised.iloc[0]
         message = (
-            f"{len(disguised)} files are of another type than their name says, such as "
+            f"{counted(len(disguised), 'file', 'is are')} of another type than the name says, such as "
             f"{first['id']} ({first['format']}); they are read as what they are"
         )
         found.append(_finding("wrong-type", "handled", message, disguised))

@@ -51,9 +51,13 @@ def smallest(depth: str, low: float, high: float) -> Range | None:
 
 
 def certain(depth: str, low: float, high: float) -> Range | None:
-    """The range of a class that values from `low` to `high` leave as the only one, if they do."""
+    """The range of a class that values from `low` to `high` leave as the only one, if they do.
+
+    Of 12 bits in 16 that end in 12 a film may be a dark one that was scaled to 16.
+    """
     found = smallest(depth, low, high)
-    return found if depth.endswith(" of 16") or found == _FULL.get(depth) else None
+    full = SIXTEEN if depth.endswith(" of 16") else _FULL.get(depth)
+    return found if found == full else None
 
 
 def written(range_: Iterable[float]) -> str:

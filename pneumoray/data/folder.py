@@ -11,6 +11,7 @@ from pneumoray.data import dicom_listing
 from pneumoray.data.classes import described, has_negative, ordered
 from pneumoray.data.dicom_signature import is_dicom_file
 from pneumoray.data.folder_findings import findings_of
+from pneumoray.data.folder_names import nfc
 from pneumoray.data.labels import as_classes
 from pneumoray.data.layout import decide
 from pneumoray.data.manifest import (
@@ -79,6 +80,7 @@ def scan(
         table["patient"], told = find_patients(table["id"].tolist(), rules.patient_rule)
         findings += told
     table["label"] = table["label"].map(indices).astype("int64")
+    table["patient"] = table["patient"].map(nfc)
     table["group"] = table["patient"].where(table["patient"] != "", table["id"])
     extras = [name for name in table.columns if name not in OWN_COLUMNS]
     listed = table[[*LISTED_COLUMNS, *extras]]

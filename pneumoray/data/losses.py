@@ -16,11 +16,10 @@ def lost_of_classes(manifest: Manifest, unreadable: Sequence[int]) -> list[Findi
     for label, name in enumerate(manifest.classes):
         rows, num_images = lost[lost["label"] == label], int((images["label"] == label).sum())
         if len(rows) > MOST_LOST * num_images:
-            which = "all" if len(rows) == num_images else f"{len(rows):,} of"
             message = (
-                f"{which} {counted(num_images, 'image')} of class {name} can't be read "
-                f"({len(rows) / num_images:.0%}), such as {rows['id'].iloc[0]}: restore them, or the "
-                "model learns from what is left"
+                f"{len(rows):,} of {counted(num_images, 'image')} of class {name} can't be read "
+                f"({len(rows) / num_images:.0%}), such as {rows['id'].iloc[0]}: mend them as the findings "
+                "'unreadable' say, or the model learns from what is left"
             )
             found.append(Finding("unreadable-class", "fix", message, tuple(rows["id"])))
     return found

@@ -96,8 +96,14 @@ def look_up(folder: Path) -> dict[str, str]:
     path = folder / TABLE
     if not path.exists():
         return {}
-    with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
-        return {row["id"]: row["path"] for row in csv.DictReader(file)}
+    with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
+        rows = csv.DictReader(file)
+        if rows.fieldnames != ["id", "path"]:
+            raise WorkspaceError(
+                f"{path} is no table of ids and paths any more: put back a copy of it, or save it as CSV "
+                "with commas and the columns id and path"
+            )
+        return {row["id"]: row["path"] for row in rows}
 
 
 def is_pseudonym(image_id: str) -> bool:

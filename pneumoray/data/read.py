@@ -137,10 +137,11 @@ def _read_one(index: int, path: str, settings: ImageSettings | None) -> Read:
     try:
         data = read_file(Path(path))
         stored = decode_stored(data)
-    except OSError as error:
-        return index, {"error": f"{path} can't be read ({error.strerror})"}, None
     except DataError as error:
         return index, {"error": str(error).replace("the image", path, 1)}, None
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        why = error.strerror if isinstance(error, OSError) else error
+        return index, {"error": f"{path} can't be read ({why})"}, None
     pixels = None
     if settings is not None and (range_ := range_of(stored, settings.ranges)):
         pixels = viewed(to_eight_bits(stored, range_), settings)

@@ -70,9 +70,12 @@ def _of_tiff(image: Any, data: bytes) -> dict[str, Any]:
 
 def _of_pnm(image: Any, data: bytes) -> dict[str, Any]:
     """Pillow scales values to its 16 bits by the stated maximum; it is taken back later."""
+    args = image.tile[0].args
+    if image.mode in _COLORS:  # of 16 bits Pillow keeps the high bytes
+        is_all = isinstance(args, tuple) and args[1] == 65535
+        return {"depth": "16 colour", "range": None} if is_all else {}
     if image.mode != "I":
         return _of_mode(image, data)
-    args = image.tile[0].args
     maximum = args[1] if isinstance(args, tuple) else 65535
     if maximum == 65535:  # all that fits: nothing is said of the values
         return {"depth": "16", "range": None}

@@ -2,6 +2,7 @@
 
 import errno
 import io
+import re
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -159,7 +160,8 @@ def _advice(error: Exception, data: bytes) -> str:
     found = sniff(data[:HEAD_BYTES])
     what = f", starts like {found}" if found else ""
     if isinstance(error, Image.DecompressionBombError):
-        size = str(error)
+        too_many = re.search(r"\((\d+) pixels\)", str(error))  # where Pillow itself refuses
+        size = f"{int(too_many[1]):,} pixels" if too_many else str(error)
         return f"{size}, {MAX_PIXELS} are allowed): make it smaller, such as 4000 pixels a side"
     is_unknown = isinstance(error, OSError) and "cannot identify" in str(error)
     if not is_unknown:

@@ -83,7 +83,7 @@ def stat_columns(table: pd.DataFrame) -> pd.DataFrame:
         try:
             stat = os.stat(path)
             stats.append((stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns))
-        except OSError:  # reading it will fail too, and say so
+        except (OSError, ValueError):  # a name that no file can have; reading it will say so
             stats.append((0, 0, 0))
     return table.assign(
         **{name: [stat[i] for stat in stats] for i, name in enumerate(FILE_COLUMNS)}

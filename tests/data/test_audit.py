@@ -162,3 +162,14 @@ def test_a_class_that_is_not_in_test_is_told(kaggle, draw):
     draw(kaggle / "train" / "TB" / "person900_virus_1.png", 1)
     draw(kaggle / "train" / "TB" / "person901_virus_2.png", 2)
     assert examine(kaggle)["untested-class"].severity == "handled"
+
+
+@pytest.mark.parametrize(("num", "said"), [(1, "1 image"), (2, "2 images")])
+def test_counts_and_words_agree(tmp_path, draw, num, said):
+    for i in range(20):
+        draw(tmp_path / "ab"[i % 2] / f"IM-{i:04}.png", i)
+    for i in range(num):
+        copy = tmp_path / "a" / f"IM-9{i}00.png"
+        copy.write_bytes((tmp_path / "a" / f"IM-{2 * i:04}.png").read_bytes())
+    told = examine(tmp_path)["duplicate"].message
+    assert told.startswith(f"{2 * num} files are copies of {said}, byte by byte, such as")

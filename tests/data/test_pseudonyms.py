@@ -74,3 +74,12 @@ def test_only_the_paths_behind_pseudonyms_are_hidden():
     assert hidden(images)["path"].tolist() == [secret, "/films/b.png"]
     assert hidden(images[1:]) is not None
     assert hidden(images[1:])["path"].tolist() == ["/films/b.png"]
+
+
+@pytest.mark.parametrize("text", ["id;path\na;b\n", "a,b\n", ""])
+def test_a_table_that_another_program_has_saved_is_read_or_refused_in_one_line(tmp_path, text):
+    (tmp_path / "pseudonyms.csv").write_text("\ufeffid,path\na.dcm,x/1\n")
+    assert look_up(tmp_path) == {"a.dcm": "x/1"}
+    (tmp_path / "pseudonyms.csv").write_text(text)
+    with pytest.raises(WorkspaceError, match=r"pseudonyms\.csv is no table of ids and paths"):
+        look_up(tmp_path)

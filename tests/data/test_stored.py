@@ -154,3 +154,11 @@ def test_no_message_tells_to_delete_a_sound_film(data, advice):
         decode(data)
     assert advice in str(error.value)
     assert "delete" not in str(error.value)
+
+
+@pytest.mark.parametrize(("maximum", "depth"), [(255, "8"), (4095, "8"), (65535, "16 colour")])
+def test_colour_of_a_ppm_is_unstated_only_where_its_maximum_says_nothing(maximum, depth):
+    kind = ">u2" if maximum > 255 else "u1"
+    values = (np.arange(8 * 8 * 3).reshape(8, 8, 3) % 256).astype(kind)
+    data = f"P6 8 8 {maximum}\n".encode() + values.tobytes()
+    assert decode_stored(data).depth == depth

@@ -1,6 +1,9 @@
+import unicodedata
+
 import pytest
 
 from pneumoray.data.folder import scan
+from pneumoray.data.read import read_facts
 from pneumoray.errors import DataError
 
 
@@ -72,3 +75,19 @@ def test_a_class_whose_name_no_table_can_hold_is_refused(tmp_path, label, messag
     with pytest.raises(DataError, match=message) as caught:
         scan(table, tmp_path / "images")
     assert "\n" not in str(caught.value)
+
+
+def test_a_patient_in_two_forms_of_unicode_is_one(tmp_path, make_table):
+    """macOS writes Hangul and accents in pieces."""
+    forms = [unicodedata.normalize(form, "가") for form in ("NFC", "NFD")]
+    text = "path,label,patient\n1.png,a,{}\n2.png,b,{}\n3.png,a,x\n".format(*forms)
+    manifest, _ = scan(make_table(text), tmp_path / "images")
+    assert manifest.images["patient"].tolist() == ["가", "가", "x"]
+
+
+def test_a_path_that_no_file_can_have_is_left_to_its_reading(tmp_path, make_table):
+    text = "path,label\n1.png,a\n2.png,b\nx\0.png,b\n"
+    manifest, _ = scan(make_table(text), tmp_path / "images")
+    assert manifest.images["size_bytes"].tolist()[-1] == 0
+    _, findings = read_facts(manifest)
+    assert "unreadable" in kinds(findings)
