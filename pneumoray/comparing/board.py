@@ -55,7 +55,8 @@ class Board:
 
     def summary(self) -> pd.DataFrame:
         """What decides: what the configurations are called, score, seeds, epochs, minutes, outcome."""
-        whole = self.table().rename(columns={"epochs_trained": "epochs"})
+        whole = self.table().drop(columns="epochs", errors="ignore")  # an axis of that name is told
+        whole = whole.rename(columns={"epochs_trained": "epochs"})  # by the configurations' names
         deciding = [name for name in _DECIDING if name != "seeds" or not self._seeds]
         names = naming.told_apart(standing.config for standing in self.standings)
         if names.keys() != set(names.values()):

@@ -25,6 +25,15 @@ def test_the_summary_has_names_and_what_decides(trial_row):
     assert table["val_auroc_sd"].isna().all()
 
 
+def test_an_axis_of_epochs_leaves_one_column_of_that_name(trial_row):
+    rows = [trial_row([0.8, 0.9], epochs=2, epochs_compared=True), trial_row([0.7], epochs=1)]
+    found = board(rows)
+    assert "epochs" in found.table()  # as an axis
+    assert found.summary()["epochs"].tolist() == ["2", "1"]  # as trained
+    assert found.summary().columns.is_unique
+    assert "AUROC" in repr(found)
+
+
 def test_what_nothing_tells_apart_has_its_trial_for_a_name(trial_row):
     rows = [trial_row([0.9], family="one"), trial_row([0.8], family="two")]
     assert board(rows).summary()["trial"].tolist() == [row.trial for row in rows]
