@@ -25,7 +25,7 @@ def across_splits(
         patients = set(images["group"][in_test]) & set(images["group"][outside])
         why = counted(len(patients), "patient") if patients else "no patient, but identical images"
         message = (
-            f"{counted(num, 'group')} {'is' if num == 1 else 'are'} both in the test split and outside "
+            f"{counted(num, 'group', 'is are')} both in the test split and outside "
             f"it ({why}), in {counted(len(pairs), 'pair')} such as {pairs[0][0]} and {pairs[0][1]}: the "
             "test would flatter; move one image of each pair to the other's split, or pass --allow-leaks"
         )
@@ -39,7 +39,7 @@ def across_splits(
         rows = images[joined["group"].isin(straddling) & outside]
         one = len(straddling) == 1
         message = (
-            f"{counted(len(straddling), 'group')} {'is' if one else 'are'} in train and in val, such as "
+            f"{counted(len(straddling), 'group', 'is are')} in train and in val, such as "
             f"{min(straddling)}; {'it' if one else 'each'} is kept together when validation is split anew"
         )
         found.append(Finding("group-across-splits", "handled", message, tuple(rows["id"])))

@@ -220,8 +220,8 @@ def _save_bundle(
 ) -> None:
     described = bundle.Bundle(
         members=tuple(
-            bundle.Member.of(row.config, row.trial, state.mean, state.std, state.ranges)
-            for row, state in ((row, row.state) for row in rows)
+            bundle.Member.of(row.config, row.trial, row.state.mean, row.state.std, row.state.ranges)
+            for row in rows
         ),
         classes=classes,
         temperature=point[0],
