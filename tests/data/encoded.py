@@ -17,6 +17,10 @@ def encode(pixels: Image.Image | np.ndarray, kind: str = "PNG", **options) -> by
     return buffer.getvalue()
 
 
+def ramp(height: int = 6, width: int = 8) -> np.ndarray:
+    return np.arange(height * width, dtype=np.uint8).reshape(height, width) * 5
+
+
 def significant(png: bytes, num_bits: int) -> bytes:
     """A grey PNG that says how many of its bits are significant (sBIT)."""
     chunk = b"sBIT" + bytes([num_bits])

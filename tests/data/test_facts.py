@@ -1,25 +1,15 @@
 """What is known of an image after reading: its pixel hash, extremes, colour; blanks and depth."""
 
 import hashlib
-import io
 
 import numpy as np
 import pytest
+from encoded import encode, ramp
 from PIL import Image
 
 from pneumoray.data.facts import facts_of, fingerprint
 from pneumoray.data.image import decode, decode_stored, from_array
 from pneumoray.data.stored import Stored
-
-
-def encode(image: Image.Image, kind: str = "PNG", **options) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
-
-
-def ramp(height: int = 6, width: int = 8) -> np.ndarray:
-    return np.arange(height * width, dtype=np.uint8).reshape(height, width) * 5
 
 
 def sha256(image: Image.Image) -> str:

@@ -1,7 +1,6 @@
-import io
-
 import numpy as np
 import pytest
+from encoded import encode, ramp
 from PIL import Image
 
 from pneumoray.data.image import (
@@ -13,16 +12,6 @@ from pneumoray.data.image import (
     to_array,
 )
 from pneumoray.errors import DataError
-
-
-def encode(image: Image.Image, kind: str = "PNG", **options) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
-
-
-def ramp(height: int = 6, width: int = 8) -> np.ndarray:
-    return np.arange(height * width, dtype=np.uint8).reshape(height, width) * 5
 
 
 @pytest.mark.parametrize(
