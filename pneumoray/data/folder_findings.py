@@ -1,5 +1,6 @@
 """What is odd about a folder of images: what was left out, and classes without images."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -60,12 +61,16 @@ def _empty_classes(
     layout: Layout, counts: Mapping[Path, int], other: Sequence[Path]
 ) -> list[Finding]:
     """Class folders without an image: a problem of fewer classes than was meant."""
+    below: dict[Path, list[Path]] = defaultdict(list)
+    for path in other:
+        for folder in path.parents:
+            below[folder].append(path)
     found = []
     for place in layout.of("class"):
         if counts[place.path]:
             continue
         name = place.path.relative_to(layout.root)
-        files = [path for path in other if path.is_relative_to(name)]
+        files = below[name]
         has = (
             f"{counted(len(files), 'file')}, such as {files[0].name}, and no image"
             if files

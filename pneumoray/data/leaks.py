@@ -29,9 +29,8 @@ def across_splits(
             f"it ({why}), in {counted(len(pairs), 'pair')} such as {pairs[0][0]} and {pairs[0][1]}: the "
             "test would flatter; move one image of each pair to the other's split, or pass --allow-leaks"
         )
-        ids = tuple(
-            name for name in joined["id"] if name in {one for pair in pairs for one in pair}
-        )
+        paired = {one for pair in pairs for one in pair}
+        ids = tuple(name for name in joined["id"] if name in paired)
         found.append(Finding("leak", "fix", message, ids, tuple(pairs)))
     straddling = set(joined["group"][images["split"] == "train"])
     straddling &= set(joined["group"][images["split"] == "val"])

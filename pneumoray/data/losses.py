@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import pandas as pd
+
 from pneumoray.data.manifest import Finding, Manifest
 from pneumoray.errors import counted
 
@@ -10,11 +12,11 @@ MOST_LOST = 0.05  # of a class; more than that is no accident of single files
 
 def lost_of_classes(manifest: Manifest, unreadable: Sequence[int]) -> list[Finding]:
     """A Finding of each class that loses more than MOST_LOST of its images to `unreadable` rows."""
-    images = manifest.images
-    lost = images.iloc[list(unreadable)]
+    lost = manifest.images.iloc[list(unreadable)]
+    sizes, names = manifest.images["label"].value_counts(), pd.Series(manifest.classes)
     found = []
-    for label, name in enumerate(manifest.classes):
-        rows, num_images = lost[lost["label"] == label], int((images["label"] == label).sum())
+    for label, rows in lost.groupby("label", sort=True):
+        num_images, name = int(sizes[label]), names[label]
         if len(rows) > MOST_LOST * num_images:
             message = (
                 f"{len(rows):,} of {counted(num_images, 'image')} of class {name} can't be read "
