@@ -20,7 +20,6 @@ from pneumoray.data.manifest import (
     Finding,
     Manifest,
     Understood,
-    matched_patients,
 )
 from pneumoray.data.patients import find_patients
 from pneumoray.data.pseudonyms import Pseudonyms
@@ -29,8 +28,6 @@ from pneumoray.data.table import list_table, stat_columns
 from pneumoray.data.tree import Folder, count_hidden, is_image, walk
 from pneumoray.data.understood import tree_of
 from pneumoray.errors import DataError
-
-__all__ = ["OWN_COLUMNS", "Finding", "Manifest", "matched_patients", "scan"]
 
 
 def scan(

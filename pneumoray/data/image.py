@@ -8,11 +8,8 @@ import numpy as np
 from PIL import Image
 
 from pneumoray.data.depth import Ranges, alone, shown
-from pneumoray.data.formats import is_image, sniff
-from pneumoray.data.stored import decode_stored, name_of, read_file
+from pneumoray.data.stored import decode_stored, name_of
 from pneumoray.errors import DataError
-
-__all__ = ["ImageSettings", "decode", "decode_stored", "is_image", "read_file", "sniff", "to_array"]
 
 Fit = Literal["squeeze", "pad", "crop"]
 Color = Literal["grey", "rgb"]

@@ -13,10 +13,11 @@ import pandas as pd
 
 from pneumoray.data.depth import range_of, to_eight_bits
 from pneumoray.data.facts import Facts, facts_of
-from pneumoray.data.image import ImageSettings, decode_stored, read_file, viewed
+from pneumoray.data.image import ImageSettings, viewed
 from pneumoray.data.losses import lost_of_classes
 from pneumoray.data.manifest import FACT_COLUMNS, NUMBERS, Finding, Manifest
 from pneumoray.data.pseudonyms import is_pseudonym
+from pneumoray.data.stored import decode_stored, read_file
 from pneumoray.errors import DataError
 
 Item = TypeVar("Item")

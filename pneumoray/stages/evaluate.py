@@ -12,11 +12,11 @@ import pandas as pd
 from pneumoray import artifact
 from pneumoray.data.classes import matched
 from pneumoray.data.folder import scan
-from pneumoray.data.image import read_file
 from pneumoray.data.manifest import Finding, Manifest
 from pneumoray.data.patients import unknown_patients
 from pneumoray.data.pseudonyms import Pseudonyms, hidden
 from pneumoray.data.rules import Rules
+from pneumoray.data.stored import read_file
 from pneumoray.errors import DataError
 from pneumoray.evaluation import report
 from pneumoray.journal import latest

@@ -14,7 +14,7 @@ from PIL import Image
 pytest.importorskip("pydicom", reason="pip install 'pneumoray[dicom]'")
 from dicom_films import FILMS, RECORDED, Film, dataset, encoded, film_bytes, stored_values
 
-from pneumoray.data import dicom, image
+from pneumoray.data import dicom, formats, image
 from pneumoray.data.dicom_signature import is_dicom, is_dicom_file
 from pneumoray.errors import DataError
 
@@ -109,7 +109,7 @@ def bare(name: str) -> bytes:
 @pytest.mark.parametrize("form", [file_of, without_preamble, bare])
 def test_dicom_is_known_by_its_content_and_read_the_same(form, name):
     data = form(name)
-    assert image.sniff(data) == "DICOM"
+    assert formats.sniff(data) == "DICOM"
     assert np.array_equal(image.decode(data), image.decode(file_of(name)))
 
 

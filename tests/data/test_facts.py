@@ -8,8 +8,8 @@ from encoded import encode, ramp
 from PIL import Image
 
 from pneumoray.data.facts import facts_of, fingerprint
-from pneumoray.data.image import decode, decode_stored, from_array
-from pneumoray.data.stored import Stored
+from pneumoray.data.image import decode, from_array
+from pneumoray.data.stored import Stored, decode_stored
 
 
 def sha256(image: Image.Image) -> str:

@@ -4,7 +4,8 @@ import unicodedata
 import pandas as pd
 import pytest
 
-from pneumoray.data.folder import Manifest, matched_patients, scan
+from pneumoray.data.folder import scan
+from pneumoray.data.manifest import Manifest, matched_patients
 from pneumoray.data.rules import Rules
 from pneumoray.errors import DataError, WorkspaceError
 

@@ -6,11 +6,11 @@ from PIL import Image
 from pneumoray.data.image import (
     ImageSettings,
     decode,
-    decode_stored,
     from_array,
     load,
     to_array,
 )
+from pneumoray.data.stored import decode_stored
 from pneumoray.errors import DataError
 
 

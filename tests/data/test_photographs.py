@@ -7,8 +7,9 @@ from PIL import Image
 from pneumoray.data import photographs
 from pneumoray.data.audit import audit
 from pneumoray.data.demo import make_demo
-from pneumoray.data.folder import matched_patients, scan
+from pneumoray.data.folder import scan
 from pneumoray.data.image import load
+from pneumoray.data.manifest import matched_patients
 from pneumoray.data.photographs import PHOTOGRAPH_RULE, make_photographs
 from pneumoray.data.read import read_facts
 from pneumoray.data.rules import Rules

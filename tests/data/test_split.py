@@ -5,7 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pneumoray.data.folder import Manifest, scan
+from pneumoray.data.folder import scan
+from pneumoray.data.manifest import Manifest
 from pneumoray.data.read import read_facts
 from pneumoray.data.split import leaks, regroup, resplit, subset
 from pneumoray.errors import DataError
