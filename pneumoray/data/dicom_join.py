@@ -1,6 +1,6 @@
 """A table without paths, joined to the DICOM files of a folder by what their headers say."""
 
-import os
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
@@ -8,6 +8,7 @@ import pandas as pd
 from pneumoray.data.dicom_header import read_header
 from pneumoray.data.dicom_signature import is_dicom_file
 from pneumoray.data.manifest import Finding
+from pneumoray.data.tree import walk
 from pneumoray.errors import DataError
 
 KEYS = ("SOPInstanceUID", "AccessionNumber")  # of one image; of one visit, which may have several
@@ -51,11 +52,9 @@ def joined(table: pd.DataFrame, csv: Path, root: Path) -> tuple[pd.DataFrame, li
 def _files_by(key: str, root: Path) -> dict[str, list[str]]:
     """Paths below `root`, with / between their parts, by what the header has for `key`."""
     files: dict[str, list[str]] = {}
-    for place, folders, names in os.walk(root, followlinks=True):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for path in (Path(place, name) for name in sorted(names) if not name.startswith(".")):
-            if is_dicom_file(path) and (text := read_header(path).identifiers.get(key)):
-                files.setdefault(text, []).append(path.relative_to(root).as_posix())
+    for path in walk(root, Counter()):
+        if is_dicom_file(path) and (text := read_header(path).identifiers.get(key)):
+            files.setdefault(text, []).append(path.relative_to(root).as_posix())
     return files
 
 
@@ -63,8 +62,8 @@ def _told(
     csv: Path, keys: pd.Series, files: dict[str, list[str]], num_images: int
 ) -> list[Finding]:
     found = []
-    absent = int((~keys.isin(list(files))).sum())
-    others = sum(len(paths) for key, paths in files.items() if key not in set(keys))
+    absent, named = int((~keys.isin(list(files))).sum()), set(keys)
+    others = sum(len(paths) for key, paths in files.items() if key not in named)
     if num_images + absent != len(keys):
         message = (
             f"the {len(keys) - absent} rows of {csv.name} with DICOM files are {num_images} images"

@@ -265,3 +265,12 @@ def test_without_pydicom_the_extra_is_named_before_anything_is_read(films, monke
 
 def test_a_folder_of_films_is_predicted_whatever_their_suffix(films):
     assert [path.name for path in list_files([films])] == ["1", "2.dcm", "3.png", "4.dcm", "5.dcm"]
+
+
+def test_a_link_in_a_circle_brings_no_film_of_a_visit_twice(put, tmp_path):
+    for i, number in enumerate(("A1", "A2")):
+        put(f"flat/{i}", AccessionNumber=number, PatientID=number)
+    (tmp_path / "flat" / "again").symlink_to(tmp_path / "flat")
+    (tmp_path / "t.csv").write_text("AccessionNumber,label\nA1,N\nA2,P\n")
+    manifest, _ = scan(tmp_path / "t.csv", tmp_path / "flat")
+    assert sorted(by_file(manifest).index) == ["0", "1"]
